@@ -1,0 +1,336 @@
+// The rare half of recording: events, links, lists, and everything that does not fit into the
+// span's own buffer. Correct first; the fast cases are in open_span.hpp.
+#ifndef WAGGLE_API_STAGING_HPP
+#define WAGGLE_API_STAGING_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "waggle/api/open_span.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Adds up what a list will need.
+class ElementMeasure final : public ElementSink {
+ public:
+  void word(ValueTag, std::uint64_t) noexcept override { size_ += sizeof(ChunkHeader) + 8; }
+  void text(std::string_view value) noexcept override {
+    size_ += sizeof(ChunkHeader) + padded(value.size());
+  }
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  std::size_t size_ = 0;
+};
+
+// Says how much of `text` to keep within `limit` bytes without cutting a UTF-8 sequence in two.
+inline std::size_t utf8_prefix(std::string_view text, std::size_t limit) noexcept {
+  if (text.size() <= limit) return text.size();
+  std::size_t size = limit;
+  while (size > 0 && limit - size < 4 && (text[size] & '\xc0') == '\x80') --size;
+  return (text[size] & '\xc0') == '\x80' ? limit : size;
+}
+
+inline void count_lost(std::uint16_t& counter) noexcept {
+  if (counter != 0xffff) ++counter;
+}
+
+}  // namespace detail
+
+// Appends to an open span as to a stream of bytes: first its own buffer, then blocks of the pool.
+// All of a chunk's room is secured before its first byte is written, so a chunk is in the record
+// whole or not at all.
+class Recorder {
+ public:
+  explicit Recorder(OpenSpan& span) noexcept : span_(span) {}
+
+  // Returns how many bytes may be appended without asking the pool.
+  std::size_t room() noexcept {
+    if (!span_.is_spilled_) return span_.capacity_ - span_.used_;
+    std::size_t free = 0;
+    for (const auto* block = span_.spill_last_; block != nullptr; block = block->next) {
+      free += detail::SpillBlock::kCapacity - static_cast<std::size_t>(block->used);
+    }
+    return free;
+  }
+
+  // Secures `size` bytes, a multiple of 8, for append(). False if the pool or the record is full.
+  bool secure(std::size_t size) noexcept {
+    if (size <= room()) return true;
+    if (size > left_in_record()) return false;
+    detail::SpillBlock* blocks = nullptr;
+    const std::size_t here = span_.is_spilled_ ? room() : 0;
+    for (std::size_t got = here; got < size; got += detail::SpillBlock::kCapacity) {
+      detail::SpillBlock* block = waggle_abi1_hub.acquire_spill();
+      if (block == nullptr) {
+        if (blocks != nullptr) waggle_abi1_hub.release_spill(blocks);
+        return false;
+      }
+      block->used = 0;
+      block->next = blocks;
+      blocks = block;
+    }
+    chain(blocks);
+    return true;
+  }
+
+  // Appends bytes and pads them to 8; the room has been secured.
+  void append(const void* bytes, std::size_t size) noexcept {
+    const char* from = static_cast<const char*>(bytes);
+    constexpr char kZeros[8] = {};
+    append_raw(from, size);
+    append_raw(kZeros, detail::padded(size) - size);
+  }
+
+  // Returns the size that the record has now.
+  std::size_t record_size() const noexcept {
+    std::size_t size = sizeof(detail::RecordHeader) + span_.used_;
+    if (!span_.is_spilled_) return size;
+    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
+      size += static_cast<std::size_t>(block->used);
+    }
+    return size;
+  }
+
+  std::size_t left_in_record() const noexcept {
+    const std::size_t size = record_size() + OpenSpan::kDroppedChunk;
+    return size < detail::kMaxRecordBytes ? detail::kMaxRecordBytes - size : 0;
+  }
+
+  // Copies the whole record, its header first, to `to`, which has room for it and a copy step more.
+  void copy_to(char* to) const noexcept {
+    std::memcpy(to, &span_.header_, sizeof(span_.header_));
+    to += sizeof(span_.header_);
+    std::memcpy(to, span_.data_, span_.used_);
+    to += span_.used_;
+    if (!span_.is_spilled_) return;
+    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
+      std::memcpy(to, block->bytes, static_cast<std::size_t>(block->used));
+      to += block->used;
+    }
+  }
+
+  // Puts what was left out into the record, behind the span's own bytes, where its place was kept.
+  void append_dropped_counts() noexcept {
+    const detail::ChunkHeader chunk{detail::ChunkKind::Dropped, ValueTag::Empty, 0,
+                                    sizeof(detail::DroppedCounts)};
+    std::memcpy(span_.data_ + span_.used_, &chunk, sizeof(chunk));
+    std::memcpy(span_.data_ + span_.used_ + sizeof(chunk), &span_.lost_, sizeof(span_.lost_));
+    span_.used_ += static_cast<std::uint32_t>(OpenSpan::kDroppedChunk);
+  }
+
+ private:
+  void append_raw(const char* from, std::size_t size) noexcept {
+    if (!span_.is_spilled_) {
+      if (size != 0) std::memcpy(span_.data_ + span_.used_, from, size);
+      span_.used_ += static_cast<std::uint32_t>(size);
+      return;
+    }
+    while (size > 0) {
+      detail::SpillBlock& block = *writable_block();
+      const std::size_t free = detail::SpillBlock::kCapacity - static_cast<std::size_t>(block.used);
+      const std::size_t part = size < free ? size : free;
+      std::memcpy(block.bytes + block.used, from, part);
+      block.used += part;
+      from += part;
+      size -= part;
+    }
+  }
+
+  // Returns the first block that is not full; secure() made sure that there is one.
+  detail::SpillBlock* writable_block() noexcept {
+    while (span_.spill_last_->used == detail::SpillBlock::kCapacity) {
+      span_.spill_last_ = span_.spill_last_->next;
+    }
+    return span_.spill_last_;
+  }
+
+  void chain(detail::SpillBlock* blocks) noexcept {
+    if (span_.is_spilled_) {
+      detail::SpillBlock* last = span_.spill_last_;
+      while (last->next != nullptr) last = last->next;
+      last->next = blocks;
+      return;
+    }
+    span_.is_spilled_ = true;
+    span_.call_for_general_end();
+    span_.capacity_ = 0;
+    span_.spill_ = blocks;
+    span_.spill_last_ = blocks;
+  }
+
+  OpenSpan& span_;
+};
+
+namespace detail {
+
+// Writes a list's elements where their room has been secured.
+class ElementWriter final : public ElementSink {
+ public:
+  explicit ElementWriter(Recorder& recorder) noexcept : recorder_(recorder) {}
+  void word(ValueTag tag, std::uint64_t bits) noexcept override {
+    element(tag, &bits, sizeof(bits));
+  }
+  void text(std::string_view value) noexcept override {
+    const ValueTag tag = value.data() == nullptr ? ValueTag::Empty : ValueTag::Text;
+    element(tag, value.data(), value.size());
+  }
+
+ private:
+  void element(ValueTag tag, const void* value, std::size_t size) noexcept {
+    const ChunkHeader header{ChunkKind::Element, tag, 0, static_cast<std::uint32_t>(size)};
+    recorder_.append(&header, sizeof(header));
+    if (size != 0) recorder_.append(value, size);
+  }
+
+  Recorder& recorder_;
+};
+
+}  // namespace detail
+
+WAGGLE_COLD bool OpenSpan::stage(detail::ChunkKind kind, ValueTag tag, std::string_view key,
+                                 const void* value, std::size_t value_size) noexcept {
+  Recorder recorder(*this);
+  key = key.substr(0, detail::utf8_prefix(key, detail::kMaxKeyBytes));
+  const detail::ChunkHeader header{kind, tag, static_cast<std::uint16_t>(key.size()),
+                                   static_cast<std::uint32_t>(value_size)};
+  const std::size_t fixed = sizeof(header) + detail::padded(key.size());
+  if (!recorder.secure(fixed + detail::padded(value_size))) return false;
+  recorder.append(&header, sizeof(header));
+  if (!key.empty()) recorder.append(key.data(), key.size());
+  if (value != nullptr && value_size != 0) recorder.append(value, value_size);
+  return true;
+}
+
+// Text too long for the record is cut to what is left, rather than lost.
+WAGGLE_COLD bool OpenSpan::stage_value(detail::ChunkKind kind, std::string_view key,
+                                       const AttributeValue& value) noexcept {
+  if (value.is_word()) {
+    const std::uint64_t bits = value.word();
+    return stage(kind, value.tag(), key, &bits, sizeof(bits));
+  }
+  if (value.tag() == ValueTag::Array) {
+    detail::ElementMeasure measure;
+    value.visit(measure);
+    if (measure.size() > detail::kMaxRecordBytes) return false;
+    if (!stage(kind, ValueTag::Array, key, nullptr, measure.size())) return false;
+    Recorder recorder(*this);
+    detail::ElementWriter writer(recorder);
+    value.visit(writer);
+    return true;
+  }
+  std::string_view text = value.text();
+  const std::size_t overhead = sizeof(detail::ChunkHeader) + detail::padded(key.size());
+  const std::size_t left = Recorder(*this).left_in_record();
+  const std::size_t longest = left > overhead ? left - overhead : 0;
+  if (text.size() > longest) {
+    text = text.substr(0, detail::utf8_prefix(text, longest));
+    if (text.empty()) return false;
+    detail::count_lost(lost_.cut_values);
+    call_for_general_end();
+  }
+  return stage(kind, value.tag(), key, text.data(), text.size());
+}
+
+WAGGLE_COLD void OpenSpan::set_value(std::string_view key, const AttributeValue& value) noexcept {
+  if (!is_recording()) return;
+  if (!stage_value(detail::ChunkKind::Attribute, key, value)) {
+    detail::count_lost(lost_.attributes);
+    call_for_general_end();
+  }
+}
+
+WAGGLE_COLD void OpenSpan::stage_word_cold(std::string_view key, detail::Word word) noexcept {
+  if (!is_recording()) return;
+  if (!stage(detail::ChunkKind::Attribute, word.tag, key, &word.bits, sizeof(word.bits))) {
+    detail::count_lost(lost_.attributes);
+    call_for_general_end();
+  }
+}
+
+WAGGLE_COLD void OpenSpan::stage_text_cold(std::string_view key, std::string_view text) noexcept {
+  if (is_recording()) set_value(key, AttributeValue(text));
+}
+
+inline void OpenSpan::stage_list(detail::ChunkKind kind, Attributes attributes) noexcept {
+  for (const Attribute& attribute : attributes) {
+    if (!stage_value(kind, attribute.key, attribute.value)) {
+      detail::count_lost(lost_.attributes);
+      call_for_general_end();
+    }
+  }
+}
+
+WAGGLE_OUT_OF_LINE void OpenSpan::add_event(std::string_view name, Attributes attributes,
+                                            Timestamp time) noexcept {
+  if (!is_recording()) return;
+  const std::uint64_t at = time.is_set() ? time.unix_nanoseconds : detail::read_ticks();
+  const ValueTag tag = time.is_set() ? ValueTag::Int64 : detail::kTickTime;
+  if (!stage(detail::ChunkKind::Event, tag, name, &at, sizeof(at))) {
+    detail::count_lost(lost_.events);
+    call_for_general_end();
+    return;
+  }
+  stage_list(detail::ChunkKind::EventAttribute, attributes);
+}
+
+WAGGLE_OUT_OF_LINE void OpenSpan::add_link(const SpanContext& linked,
+                                           Attributes attributes) noexcept {
+  if (!is_recording()) return;
+  const std::string_view trace_state = linked.trace_state();
+  const bool is_empty = !linked.is_valid() && trace_state.empty() && attributes.empty();
+  if (is_empty) return;
+  const detail::LinkFields fields{
+      linked.trace_id(), linked.span_id(),
+      linked.trace_flags() | (linked.is_remote() ? std::uint64_t{0x100} : std::uint64_t{0})};
+  if (!stage(detail::ChunkKind::Link, ValueTag::Bytes, {}, nullptr,
+             sizeof(fields) + trace_state.size())) {
+    detail::count_lost(lost_.links);
+    call_for_general_end();
+    return;
+  }
+  Recorder recorder(*this);
+  recorder.append(&fields, sizeof(fields));
+  recorder.append(trace_state.data(), trace_state.size());
+  stage_list(detail::ChunkKind::LinkAttribute, attributes);
+}
+
+inline void OpenSpan::set_status(StatusCode code, std::string_view description) noexcept {
+  if (!is_recording() || code == StatusCode::Unset) return;
+  if (header_.status == StatusCode::Ok) return;
+  header_.status = code;
+  if (code == StatusCode::Error) {
+    stage_value(detail::ChunkKind::StatusMessage, {}, AttributeValue(description));
+  }
+}
+
+inline void OpenSpan::update_name(std::string_view name) noexcept {
+  if (!is_recording()) return;
+  stage_value(detail::ChunkKind::Name, {}, AttributeValue(name));
+}
+
+inline void OpenSpan::set_start_time(Timestamp time) noexcept {
+  if (!is_recording() || !time.is_set()) return;
+  header_.start = time.unix_nanoseconds;
+  header_.marks |= detail::kExplicitStart;
+}
+
+WAGGLE_COLD void OpenSpan::add_exception(const AttributeValue& type, std::string_view message,
+                                         Attributes attributes) noexcept {
+  if (!is_recording()) return;
+  add_event("exception");
+  stage_value(detail::ChunkKind::EventAttribute, "exception.type", type);
+  if (!message.empty()) {
+    stage_value(detail::ChunkKind::EventAttribute, "exception.message", AttributeValue(message));
+  }
+  stage_list(detail::ChunkKind::EventAttribute, attributes);
+}
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_STAGING_HPP

@@ -1,0 +1,62 @@
+// The instrumentation scopes by number: recording threads add to it at a scope's first use, the
+// collector looks them up. Number 0 is the empty scope.
+#ifndef WAGGLE_COLLECT_SCOPE_TABLE_HPP
+#define WAGGLE_COLLECT_SCOPE_TABLE_HPP
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+
+#include "waggle/core/scope.hpp"
+#include "waggle/sdk/finished_span.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Grows only; at most 65,535 scopes, any more share number 0.
+class ScopeTable {
+ public:
+  ScopeTable() : scopes_(1) {}
+
+  // Returns the number of the scope with the same name, version and schema URL. Any thread.
+  std::uint16_t intern(const Scope& scope) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (std::size_t number = 0; number < scopes_.size(); ++number) {
+      const Text& known = scopes_[number];
+      if (known.name == scope.name() && known.version == scope.version() &&
+          known.schema_url == scope.schema_url()) {
+        return static_cast<std::uint16_t>(number);
+      }
+    }
+    if (scopes_.size() > 0xffff) return 0;
+    scopes_.push_back(
+        {std::string(scope.name()), std::string(scope.version()), std::string(scope.schema_url())});
+    return static_cast<std::uint16_t>(scopes_.size() - 1);
+  }
+
+  // Returns the scope's texts, valid for good.
+  ScopeView view(std::uint16_t number) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (number >= scopes_.size()) return {};
+    const Text& text = scopes_[number];
+    return {text.name, text.version, text.schema_url};
+  }
+
+ private:
+  struct Text {
+    std::string name;
+    std::string version;
+    std::string schema_url;
+  };
+
+  std::mutex mutex_;
+  std::deque<Text> scopes_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_COLLECT_SCOPE_TABLE_HPP

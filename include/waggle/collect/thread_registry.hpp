@@ -1,0 +1,225 @@
+// All threads that ever recorded a span: gives each its state and ring at its first span, takes
+// them back after its end, and lets the collector visit them. States are never freed, so that a
+// span that outlives its thread points to something.
+#ifndef WAGGLE_COLLECT_THREAD_REGISTRY_HPP
+#define WAGGLE_COLLECT_THREAD_REGISTRY_HPP
+
+#include <pthread.h>
+#include <sys/random.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "waggle/collect/memory_budget.hpp"
+#include "waggle/collect/ring_pool.hpp"
+#include "waggle/collect/ring_reader.hpp"
+#include "waggle/core/hub.hpp"
+#include "waggle/core/ticks.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Where a state is in its life; moved on by its thread (to Ended) and by the collector.
+enum ThreadPhase : std::uint32_t { kThreadFree = 0, kThreadLive = 1, kThreadEnded = 2 };
+
+class ThreadRegistry {
+ public:
+  explicit ThreadRegistry(std::size_t memory_limit) noexcept
+      : budget_(memory_limit), rings_(budget_) {
+    has_key_ = ::pthread_key_create(&key_, &ThreadRegistry::on_thread_exit) == 0;
+  }
+
+  MemoryBudget& budget() noexcept { return budget_; }
+
+  // Returns the calling thread's state in the hub's session and remembers where the thread caches
+  // it; null, and counted, if there is no memory left or the thread is past its end.
+  ThreadState* acquire(Hub& hub, ThreadState*& slot) noexcept {
+    if (slot == tombstone()) return refuse(DropReason::AfterShutdown);
+    if (acquiring() != 0) return refuse(DropReason::Reentrant);
+    acquiring() = 1;
+    auto* state = static_cast<ThreadState*>(has_key_ ? ::pthread_getspecific(key_) : nullptr);
+    if (state == nullptr) state = adopt_thread();
+    acquiring() = 0;
+    if (state == nullptr) return refuse(DropReason::MemoryLimit);
+    remember(*state, slot);
+    state->session = load_acquire(hub.session);
+    slot = state;
+    return state;
+  }
+
+  // Counts a span that was lost where there is no thread state to count it in.
+  void count_drop(DropReason reason) noexcept {
+    fetch_add(stateless_drops_[static_cast<std::size_t>(reason)], std::uint64_t{1});
+  }
+
+  // Reads what was lost on the threads' side, for one reason or in all. Any thread.
+  std::uint64_t dropped(DropReason reason) const noexcept {
+    const auto index = static_cast<std::size_t>(reason);
+    std::uint64_t sum = load_relaxed(stateless_drops_[index]);
+    for_each([&](const ThreadState& state) { sum += load_relaxed(state.dropped[index]); });
+    return sum;
+  }
+
+  // Reads how many spans went into rings. Any thread.
+  std::uint64_t recorded() const noexcept {
+    std::uint64_t sum = 0;
+    for_each([&](const ThreadState& state) { sum += load_relaxed(state.recorded); });
+    return sum;
+  }
+
+  // Visits all states, also of threads that are gone. Any thread; never blocks.
+  template <class Visit>
+  void for_each(Visit&& visit) const noexcept {
+    for (ThreadState* state = load_acquire(states_); state != nullptr; state = state->next) {
+      visit(*state);
+    }
+  }
+
+  // Drains one thread's rings into `visit`, replaces a ring that proved too small, and frees the
+  // state of a thread that is gone. For the collector only. Returns the number of records.
+  template <class Visit>
+  std::size_t drain(ThreadState& state, Visit&& visit) noexcept {
+    if (load_acquire(state.phase) == kThreadFree) return 0;
+    const bool has_ended = load_acquire(state.phase) == kThreadEnded;
+    const bool was_crowded = is_crowded(state);
+    std::size_t count = read_ring(*state.draining, visit);
+    while (load_acquire(state.draining->retired) != 0) {
+      count += read_ring(*state.draining, visit);
+      if (!is_empty(*state.draining)) return count;
+      Ring* old = state.draining;
+      state.draining = old->successor;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      rings_.give_back(old);
+    }
+    if (was_crowded && !has_ended) grow(state);
+    if (has_ended && is_empty(*state.draining)) recycle(state);
+    return count;
+  }
+
+ private:
+  static bool is_empty(const Ring& ring) noexcept { return bytes_waiting(ring) == 0; }
+
+  // The one that ended threads keep: never valid in any session.
+  static ThreadState* tombstone() noexcept {
+    static ThreadState* const state = new (std::nothrow) ThreadState;
+    return state;
+  }
+
+  // Set while this thread is in acquire(): an allocator's hook or a signal handler may come back
+  // here.
+  static std::uint32_t& acquiring() noexcept {
+    static thread_local std::uint32_t flag = 0;
+    return flag;
+  }
+
+  ThreadState* refuse(DropReason reason) noexcept {
+    count_drop(reason);
+    return nullptr;
+  }
+
+  ThreadState* adopt_thread() noexcept {
+    if (!has_key_ || load_relaxed(is_exhausted_) != 0) return nullptr;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ThreadState* state = free_state();
+    Ring* ring = state != nullptr ? rings_.first() : nullptr;
+    if (ring == nullptr || ::pthread_setspecific(key_, state) != 0) {
+      if (ring != nullptr) rings_.give_back(ring);
+      store_relaxed(is_exhausted_, 1U);
+      return nullptr;
+    }
+    std::uint64_t seed[2] = {};
+    if (::getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+      seed[0] = read_ticks() ^ reinterpret_cast<std::uintptr_t>(&seed);
+      seed[1] = static_cast<std::uint64_t>(::pthread_self()) ^ read_ticks() << 32;
+    }
+    state->ids.seed(seed[0], seed[1]);
+    state->top = state->entries;
+    state->ring.attach(ring);
+    state->draining = ring;
+    store_release(state->phase, kThreadLive);
+    return state;
+  }
+
+  // Returns a state whose thread is gone and drained, or a new one.
+  ThreadState* free_state() noexcept {
+    for (ThreadState* state = states_; state != nullptr; state = state->next) {
+      if (load_acquire(state->phase) == kThreadFree) return state;
+    }
+    if (!budget_.take(sizeof(ThreadState))) return nullptr;
+    void* memory = std::aligned_alloc(alignof(ThreadState), sizeof(ThreadState));
+    if (memory == nullptr) return nullptr;
+    auto* state = new (memory) ThreadState;
+    state->owner = this;
+    state->next = states_;
+    store_release(states_, state);
+    return state;
+  }
+
+  static void remember(ThreadState& state, ThreadState*& slot) noexcept {
+    for (ThreadState**& known : state.slots) {
+      if (known == &slot) return;
+      if (known != nullptr) continue;
+      known = &slot;
+      return;
+    }
+  }
+
+  // Runs on the thread that ends, after the destructors of its thread_local objects.
+  static void on_thread_exit(void* argument) noexcept {
+    auto* state = static_cast<ThreadState*>(argument);
+    state->session = 0;
+    for (ThreadState**& slot : state->slots) {
+      if (slot != nullptr) *slot = tombstone();
+      slot = nullptr;
+    }
+    while (state->top != state->entries) {
+      ThreadState::release_block(*state->top);
+      --state->top;
+    }
+    store_release(state->phase, kThreadEnded);
+  }
+
+  bool is_crowded(ThreadState& state) noexcept {
+    const std::uint64_t full =
+        load_relaxed(state.dropped[static_cast<std::size_t>(DropReason::RingFull)]);
+    const bool has_lost = full != state.seen_full;
+    state.seen_full = full;
+    return has_lost || bytes_waiting(*state.draining) > state.draining->size / 4;
+  }
+
+  void grow(ThreadState& state) noexcept {
+    if (state.draining->successor != nullptr) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (Ring* larger = rings_.larger_than(*state.draining)) {
+      store_release(state.draining->successor, larger);
+    }
+  }
+
+  void recycle(ThreadState& state) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    Ring* posted = state.draining->successor;
+    if (posted != nullptr) rings_.give_back(posted);
+    rings_.give_back(state.draining);
+    state.draining = nullptr;
+    store_release(state.phase, kThreadFree);
+    store_relaxed(is_exhausted_, 0U);
+  }
+
+  MemoryBudget budget_;
+  std::mutex mutex_;  // guards rings_ and the making of states
+  RingPool rings_;
+  ThreadState* states_ = nullptr;
+  std::uint32_t is_exhausted_ = 0;
+  std::uint64_t stateless_drops_[kDropReasonCount] = {};
+  pthread_key_t key_{};
+  bool has_key_ = false;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_COLLECT_THREAD_REGISTRY_HPP

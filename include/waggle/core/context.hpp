@@ -1,0 +1,163 @@
+// What identifies a span to its children, on this thread, another thread or another machine: ids,
+// flags, the sampling threshold, and for a remote parent its tracestate. A value that may be copied
+// freely and kept; immutable once made.
+#ifndef WAGGLE_CORE_CONTEXT_HPP
+#define WAGGLE_CORE_CONTEXT_HPP
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "waggle/core/atomic.hpp"
+#include "waggle/core/ids.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+
+// The bits of W3C's trace-flags that are defined today (Trace Context Level 2, section 3.2.2.5).
+enum TraceFlags : std::uint8_t {
+  kTraceFlagSampled = 0x01,
+  kTraceFlagRandom = 0x02,
+};
+
+// The sampling threshold's value when nobody told at which rate the trace was sampled.
+constexpr std::uint64_t kUnknownThreshold = ~std::uint64_t{0};
+
+namespace detail {
+
+// Text that travels with a context: immutable, counted, freed by whoever drops the last reference.
+// Null for traces that began here, which is the common case and costs nothing.
+struct ContextBlock {
+  std::uint32_t references;
+  std::uint32_t trace_state_size;
+
+  std::string_view trace_state() const noexcept {
+    return {reinterpret_cast<const char*>(this + 1), trace_state_size};
+  }
+
+  // Returns a block with one reference, or null for empty text and when memory is out.
+  static ContextBlock* create(std::string_view trace_state) noexcept {
+    if (trace_state.empty() || trace_state.size() > 0xffff) return nullptr;
+    void* memory = std::malloc(sizeof(ContextBlock) + trace_state.size());
+    if (memory == nullptr) return nullptr;
+    auto* block = new (memory) ContextBlock{1, static_cast<std::uint32_t>(trace_state.size())};
+    std::memcpy(block + 1, trace_state.data(), trace_state.size());
+    return block;
+  }
+
+  static void retain(ContextBlock* block) noexcept {
+    if (block != nullptr) fetch_add(block->references, 1U);
+  }
+
+  static void release(ContextBlock* block) noexcept {
+    if (block != nullptr && fetch_add(block->references, ~0U) == 1) std::free(block);
+  }
+};
+
+// How a child takes over from a context, decided once when the context becomes current.
+enum class Inheritance : std::uint8_t {
+  Ask = 0,    // no parent, a remote one, or one with text to carry on: the general way
+  Sampled,    // copy the ids and record
+  Unsampled,  // copy the ids and do not record
+};
+
+// A context's small parts, of the size of one word so that a child takes them over at once.
+struct ContextTraits {
+  std::uint8_t flags = 0;
+  bool is_remote = false;
+  Inheritance inheritance = Inheritance::Ask;
+  std::uint8_t spare[5] = {};
+};
+
+// A context's plain parts, as the thread's stack of current spans keeps them.
+struct ContextFields {
+  TraceId trace_id;
+  SpanId span_id;
+  std::uint64_t threshold = kUnknownThreshold;
+  ContextBlock* block = nullptr;
+  ContextTraits traits;
+
+  bool is_valid() const noexcept { return trace_id.is_valid() && span_id.is_valid(); }
+  bool is_sampled() const noexcept { return (traits.flags & kTraceFlagSampled) != 0; }
+
+  void settle_inheritance() noexcept {
+    const bool is_simple = is_valid() && !traits.is_remote && block == nullptr;
+    traits.inheritance = !is_simple     ? Inheritance::Ask
+                         : is_sampled() ? Inheritance::Sampled
+                                        : Inheritance::Unsampled;
+  }
+};
+
+}  // namespace detail
+
+// Identifies a span: the value to hand to another thread, to inject into a request or to link to.
+// A default-made one is invalid and stands for "no span". Copying is cheap and safe on any thread.
+class SpanContext {
+ public:
+  SpanContext() noexcept = default;
+
+  // Makes a context from ids known from elsewhere, as an own carrier or a test would.
+  SpanContext(TraceId trace_id, SpanId span_id, std::uint8_t flags, bool is_remote,
+              std::uint64_t threshold = kUnknownThreshold,
+              std::string_view trace_state = {}) noexcept
+      : fields_{trace_id, span_id, threshold, detail::ContextBlock::create(trace_state), {}} {
+    fields_.traits.flags = flags;
+    fields_.traits.is_remote = is_remote;
+  }
+
+  // Shares the block that `fields` names.
+  explicit SpanContext(const detail::ContextFields& fields) noexcept : fields_(fields) {
+    detail::ContextBlock::retain(fields_.block);
+  }
+
+  SpanContext(const SpanContext& other) noexcept : SpanContext(other.fields_) {}
+  SpanContext(SpanContext&& other) noexcept : fields_(other.fields_) {
+    other.fields_.block = nullptr;
+  }
+  SpanContext& operator=(SpanContext other) noexcept {
+    const detail::ContextFields mine = fields_;
+    fields_ = other.fields_;
+    other.fields_ = mine;
+    return *this;
+  }
+  ~SpanContext() {
+    if (WAGGLE_UNLIKELY(fields_.block != nullptr)) detail::ContextBlock::release(fields_.block);
+  }
+
+  TraceId trace_id() const noexcept { return fields_.trace_id; }
+  SpanId span_id() const noexcept { return fields_.span_id; }
+
+  // Returns all eight bits of the flags as they were received or decided; see TraceFlags.
+  std::uint8_t trace_flags() const noexcept { return fields_.traits.flags; }
+
+  // Tells whether the trace is being recorded.
+  bool is_sampled() const noexcept { return fields_.is_sampled(); }
+
+  // Tells whether this came from another process by way of extract().
+  bool is_remote() const noexcept { return fields_.traits.is_remote; }
+
+  // Tells whether both ids are set; an invalid context counts as "no parent".
+  bool is_valid() const noexcept { return fields_.is_valid(); }
+
+  // Returns the 56-bit rejection threshold (`th`): a trace is sampled if its random bits are not
+  // below it; 0 means always, kUnknownThreshold that nobody told.
+  std::uint64_t sampling_threshold() const noexcept { return fields_.threshold; }
+
+  // Returns the tracestate header that arrived with the context, or nothing; valid for as long as
+  // this object lives.
+  std::string_view trace_state() const noexcept {
+    return fields_.block == nullptr ? std::string_view{} : fields_.block->trace_state();
+  }
+
+  const detail::ContextFields& fields() const noexcept { return fields_; }
+
+ private:
+  detail::ContextFields fields_;
+};
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_CONTEXT_HPP

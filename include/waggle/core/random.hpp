@@ -1,0 +1,52 @@
+// The generator behind trace and span ids: the wyrand sequence (Wang Yi, public domain), one
+// instance a thread, seeded by the operating system. Ids need to be unique and uniform, not secret.
+#ifndef WAGGLE_CORE_RANDOM_HPP
+#define WAGGLE_CORE_RANDOM_HPP
+
+#include <cstdint>
+
+#include "waggle/core/config.hpp"
+#include "waggle/core/ids.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+class IdGenerator {
+ public:
+  // Starts two new sequences.
+  void seed(std::uint64_t first, std::uint64_t second) noexcept {
+    first_ = first;
+    second_ = second;
+  }
+
+  // Returns 64 uniform bits, never zero.
+  WAGGLE_INLINE SpanId span_id() noexcept { return SpanId{next(first_)}; }
+
+  // Takes each half from a sequence of its own, so that 128 random bits decide. Neither half is
+  // zero: Honeycomb shortens ids whose first half is, depending on the encoding.
+  TraceId trace_id() noexcept { return TraceId{next(first_), next(second_)}; }
+
+ private:
+  static WAGGLE_INLINE std::uint64_t next(std::uint64_t& state) noexcept {
+    std::uint64_t bits = step(state);
+    while (WAGGLE_UNLIKELY(bits == 0)) bits = step(state);
+    return bits;
+  }
+
+  static WAGGLE_INLINE std::uint64_t step(std::uint64_t& state) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    state += 0xa0761d6478bd642fU;
+    const Wide product = static_cast<Wide>(state) * (state ^ 0xe7037ed1a0b428dbU);
+    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+  }
+
+  std::uint64_t first_ = 0;
+  std::uint64_t second_ = 0;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_RANDOM_HPP

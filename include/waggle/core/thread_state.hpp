@@ -1,0 +1,170 @@
+// Everything that recording needs of one thread: its current spans, its ring, its id generator. The
+// hub's owner allocates it, never frees it, and hands it to another thread once this one is gone;
+// so a stale pointer to it is never a pointer to nothing. Its thread is the only one to write it,
+// except where a member says otherwise.
+#ifndef WAGGLE_CORE_THREAD_STATE_HPP
+#define WAGGLE_CORE_THREAD_STATE_HPP
+
+#include <cstdint>
+
+#include "waggle/core/atomic.hpp"
+#include "waggle/core/context.hpp"
+#include "waggle/core/random.hpp"
+#include "waggle/core/ring.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+
+class OpenSpan;
+
+// Says why an ended span did not reach its destination. A closed list: each ended span that was
+// lost is counted under exactly one.
+enum class DropReason : std::uint8_t {
+  RingFull,          // the thread made spans faster than they were collected
+  MemoryLimit,       // no memory left for this thread's ring
+  TooLarge,          // a span that no request can carry
+  RejectedStatus,    // the server answered with an error that will not pass
+  RetriesExhausted,  // the server could not be reached for too long
+  Unconfirmed,       // sent, but nobody knows whether it arrived
+  ExporterFailed,    // an exporter of the user's reported a failure
+  Filtered,          // left out on request
+  ShutdownDeadline,  // still waiting when the time for shutdown was over
+  AfterShutdown,     // ended after shutdown
+  Reentrant,         // begun inside waggle itself, by a signal handler or an allocator's hook
+  Forked,            // open when the process forked, ended in the child
+};
+constexpr std::size_t kDropReasonCount = 12;
+
+namespace detail {
+
+// One current span or context of a thread. `token` is a random number that tells it from any other
+// entry that stood or will stand in its place, and kEnded once its turn is over; any thread may set
+// that.
+struct CurrentEntry {
+  ContextFields context;
+  OpenSpan* span = nullptr;  // null if only a context is current
+  std::uint64_t token = 1;
+
+  static constexpr std::uint64_t kEnded = 0;
+};
+static_assert(sizeof(CurrentEntry) == 64, "an entry is one cache line");
+
+constexpr std::uint32_t kMaxCurrentDepth = 64;
+
+struct alignas(kCacheLine) ThreadState {
+  std::uint32_t session = 0;    // the session of the hub that this state belongs to; 0: nobody's
+  std::uint32_t busy = 0;       // set while this thread is inside waggle: a nested entry is a drop
+  CurrentEntry* top = entries;  // the innermost current entry; entries[0]: none
+  RingProducer ring;
+  IdGenerator ids;
+
+  // Counters: written by this thread only, read by any.
+  alignas(kCacheLine) std::uint64_t recorded = 0;
+  std::uint64_t dropped[kDropReasonCount] = {};
+  std::uint64_t too_deep = 0;  // spans that could not become current
+
+  // entries[0] stands for "no span" and never changes.
+  alignas(kCacheLine) CurrentEntry entries[kMaxCurrentDepth + 1];
+
+  // For the owner only, not for recording.
+  void* owner = nullptr;
+  std::uint64_t seen_full = 0;
+  Ring* draining = nullptr;
+  ThreadState* next = nullptr;
+  ThreadState** slots[4] = {};
+  std::uint32_t phase = 0;
+
+  ThreadState() noexcept = default;
+  ThreadState(const ThreadState&) = delete;
+  ThreadState& operator=(const ThreadState&) = delete;
+
+  void count_drop(DropReason reason) noexcept {
+    add_owned(dropped[static_cast<std::size_t>(reason)], std::uint64_t{1});
+  }
+
+  WAGGLE_INLINE void enter() noexcept {
+    store_relaxed(busy, 1U);
+    signal_fence();
+  }
+  WAGGLE_INLINE void leave() noexcept {
+    signal_fence();
+    store_relaxed(busy, 0U);
+  }
+
+  WAGGLE_INLINE bool is_full() const noexcept { return top == entries + kMaxCurrentDepth; }
+
+  // Makes a context current and returns its entry, or null if the stack is full. The entry takes
+  // over one reference to the context's block.
+  CurrentEntry* push(const ContextFields& context, OpenSpan* span, std::uint64_t token) noexcept {
+    if (is_full()) {
+      add_owned(too_deep, std::uint64_t{1});
+      return nullptr;
+    }
+    CurrentEntry* entry = top + 1;
+    entry->context = context;
+    entry->context.settle_inheritance();
+    store_relaxed(entry->span, span);
+    store_relaxed(entry->token, token);
+    top = entry;
+    return entry;
+  }
+
+  // The same for a child of the innermost entry, which has no block, when there is room. Field by
+  // field: one wide copy would have to wait for the parent's narrow stores.
+  WAGGLE_INLINE CurrentEntry* push_child(SpanId span_id, OpenSpan* span) noexcept {
+    const ContextFields& parent = top->context;
+    CurrentEntry* entry = top + 1;
+    entry->context.trace_id.high = parent.trace_id.high;
+    entry->context.span_id = span_id;
+    entry->context.trace_id.low = parent.trace_id.low;
+    entry->context.block = nullptr;
+    entry->context.threshold = parent.threshold;
+    entry->context.traits = parent.traits;
+    store_relaxed(entry->span, span);
+    store_relaxed(entry->token, span_id.value);
+    top = entry;
+    return entry;
+  }
+
+  // Tells whether `entry` is the innermost and still the one that was pushed with `token`.
+  WAGGLE_INLINE bool is_innermost(const CurrentEntry* entry, std::uint64_t token) const noexcept {
+    return top == entry && load_relaxed(entry->token) == token;
+  }
+
+  // Removes the innermost entry and every one below it that ended before its turn.
+  void pop() noexcept {
+    release_block(*top);
+    --top;
+    reap();
+  }
+
+  // Drops innermost entries whose span ended on another thread or out of order.
+  void reap() noexcept {
+    while (has_ended(*top)) {
+      release_block(*top);
+      --top;
+    }
+  }
+
+  static WAGGLE_INLINE bool has_ended(const CurrentEntry& entry) noexcept {
+    return load_acquire(entry.token) == CurrentEntry::kEnded;
+  }
+
+  static void release_block(CurrentEntry& entry) noexcept {
+    ContextBlock::release(entry.context.block);
+    entry.context.block = nullptr;
+  }
+
+  // Marks the entry that was pushed with `token` as ended, from any thread. Does nothing if it is
+  // gone.
+  static void mark_ended(CurrentEntry& entry, std::uint64_t token) noexcept {
+    std::uint64_t expected = token;
+    compare_exchange(entry.token, expected, CurrentEntry::kEnded);
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_THREAD_STATE_HPP

@@ -1,0 +1,84 @@
+// Reads what an OTLP server answers: a partial success, or an error's words. The only home of
+// nlohmann_json outside the tests. Whatever the server sends, reading it does not fail.
+#ifndef WAGGLE_OTLP_REPLY_HPP
+#define WAGGLE_OTLP_REPLY_HPP
+
+#include <cstdint>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Holds the parts of an answer that matter. `message` is printable and at most some 300 bytes long.
+struct OtlpReply {
+  std::uint64_t rejected_spans = 0;
+  std::string message;
+};
+
+// Makes a server's words fit for a log line.
+inline std::string printable(std::string_view text) {
+  constexpr std::size_t kLongest = 300;
+  std::string result;
+  for (char c : text.substr(0, kLongest)) {
+    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    result += is_control ? ' ' : c;
+  }
+  if (text.size() > kLongest) result += "...";
+  return result;
+}
+
+inline const nlohmann::json* member(const nlohmann::json& object, const char* name) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+// Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
+inline std::uint64_t count_in(const nlohmann::json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!value.is_string()) return 0;
+  const std::string& text = value.get_ref<const std::string&>();
+  const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+  return is_number ? std::strtoull(text.c_str(), nullptr, 10) : 0;
+}
+
+// Returns the words of an error under any of the names that servers and proxies use.
+inline std::string message_in(const nlohmann::json& object) {
+  for (const char* name : {"message", "errorMessage", "error", "detail", "title"}) {
+    const nlohmann::json* words = member(object, name);
+    if (words != nullptr && words->is_string() && !words->get_ref<const std::string&>().empty()) {
+      return printable(words->get_ref<const std::string&>());
+    }
+  }
+  return {};
+}
+
+// Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, or plain text.
+inline OtlpReply read_reply(std::string_view body) {
+  OtlpReply reply;
+  const nlohmann::json json = nlohmann::json::parse(body, nullptr, false);
+  if (json.is_discarded()) {
+    reply.message = printable(body);
+    return reply;
+  }
+  const nlohmann::json* partial = member(json, "partialSuccess");
+  if (partial == nullptr) {
+    reply.message = message_in(json);
+    return reply;
+  }
+  if (const nlohmann::json* rejected = member(*partial, "rejectedSpans")) {
+    reply.rejected_spans = count_in(*rejected);
+  }
+  reply.message = message_in(*partial);
+  return reply;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_REPLY_HPP

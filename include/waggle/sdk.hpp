@@ -1,0 +1,12 @@
+// The SDK band: what the one file that configures tracing includes. Needs libcurl, zlib and
+// threads.
+#ifndef WAGGLE_SDK_HPP
+#define WAGGLE_SDK_HPP
+
+#include "waggle/exporters/console_exporter.hpp"
+#include "waggle/exporters/file_exporter.hpp"
+#include "waggle/exporters/memory_exporter.hpp"
+#include "waggle/setup/tracing.hpp"
+#include "waggle/trace.hpp"
+
+#endif  // WAGGLE_SDK_HPP

@@ -1,0 +1,56 @@
+// What waggle has to say about itself: one line a kind of trouble, to stderr or to a callback,
+// never from a recording thread.
+#ifndef WAGGLE_SDK_DIAGNOSTICS_HPP
+#define WAGGLE_SDK_DIAGNOSTICS_HPP
+
+#include <cstdio>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+
+// Takes a message; `user` is what was given beside it. Must not throw. Called from the collector's
+// thread and from start().
+using MessageHandler = void (*)(std::string_view message, void* user);
+
+// Tells each kind of trouble once, so that a server that is down for a day is one line in the log.
+class Diagnostics {
+ public:
+  explicit Diagnostics(MessageHandler handler = nullptr, void* user = nullptr)
+      : handler_(handler != nullptr ? handler : &to_stderr), user_(user) {}
+
+  // Passes `message` on unless one of the same kind was passed on before.
+  void once(std::string_view kind, std::string_view message) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (told_.emplace(kind).second) handler_(message, user_);
+  }
+
+  void always(std::string_view message) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    handler_(message, user_);
+  }
+
+  // Allows `kind` to be told again, once the trouble is over.
+  void over(std::string_view kind) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    told_.erase(std::string(kind));
+  }
+
+ private:
+  static void to_stderr(std::string_view message, void*) {
+    std::fprintf(stderr, "waggle: %.*s\n", static_cast<int>(message.size()), message.data());
+  }
+
+  std::mutex mutex_;
+  std::set<std::string> told_;
+  MessageHandler handler_;
+  void* user_;
+};
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SDK_DIAGNOSTICS_HPP

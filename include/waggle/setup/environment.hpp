@@ -1,0 +1,138 @@
+// Reads the environment's variables, as OpenTelemetry and Honeycomb name them. An empty variable
+// counts as unset (OpenTelemetry, Environment Variable Specification).
+#ifndef WAGGLE_SETUP_ENVIRONMENT_HPP
+#define WAGGLE_SETUP_ENVIRONMENT_HPP
+
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "waggle/sdk/transport.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Holds what the environment says about tracing.
+struct Environment {
+  std::string honeycomb_api_key;
+  std::string honeycomb_endpoint;
+  std::string otlp_endpoint;
+  std::string otlp_headers;
+  std::string service_name;
+  std::string sdk_disabled;
+
+  static Environment read() {
+    Environment environment;
+    environment.honeycomb_api_key = variable("HONEYCOMB_API_KEY");
+    environment.honeycomb_endpoint = variable("HONEYCOMB_API_ENDPOINT");
+    environment.otlp_endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
+    environment.otlp_headers = variable("OTEL_EXPORTER_OTLP_HEADERS");
+    environment.service_name = variable("OTEL_SERVICE_NAME");
+    environment.sdk_disabled = variable("OTEL_SDK_DISABLED");
+    return environment;
+  }
+
+ private:
+  static std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string{} : std::string(value);
+  }
+};
+
+inline std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view kBlanks = " \t";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+// Compares ASCII text without regard to case.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const char x = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + 32) : a[i];
+    const char y = b[i] >= 'A' && b[i] <= 'Z' ? static_cast<char>(b[i] + 32) : b[i];
+    if (x != y) return false;
+  }
+  return true;
+}
+
+inline int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
+// digits.
+inline bool percent_decode(std::string_view text, std::string& decoded) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return false;
+    decoded += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return true;
+}
+
+// Tells whether a header's name is a token (RFC 9110, section 5.6.2).
+inline bool is_header_name(std::string_view name) noexcept {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  for (char c : name) {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_digit = c >= '0' && c <= '9';
+    if (!is_letter && !is_digit && kOthers.find(c) == kOthers.npos) return false;
+  }
+  return !name.empty();
+}
+
+// Tells whether a header's value stays on its line.
+inline bool is_header_value(std::string_view value) noexcept {
+  for (char c : value) {
+    if (c == '\r' || c == '\n' || c == '\0') return false;
+  }
+  return true;
+}
+
+// Reads OTEL_EXPORTER_OTLP_HEADERS: name=value pairs between commas, values percent-encoded. Adds a
+// problem for each member that is not, naming its place and never its text: it may be a secret.
+inline HeaderList parse_headers(std::string_view text, std::vector<std::string>& problems) {
+  HeaderList headers;
+  int place = 0;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view member = trimmed(text.substr(0, comma));
+    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+    ++place;
+    if (member.empty()) continue;
+    const std::size_t equals = member.find('=');
+    const std::string_view name = trimmed(member.substr(0, equals));
+    std::string value;
+    const bool is_pair = equals != member.npos && is_header_name(name) &&
+                         percent_decode(trimmed(member.substr(equals + 1)), value) &&
+                         is_header_value(value);
+    if (is_pair) {
+      headers.emplace_back(std::string(name), std::move(value));
+    } else {
+      problems.push_back("OTEL_EXPORTER_OTLP_HEADERS: entry " + std::to_string(place) +
+                         " is not of the form name=value and was left out");
+    }
+  }
+  return headers;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_ENVIRONMENT_HPP

@@ -1,0 +1,197 @@
+// start(): the one call that turns tracing on, and the object that turns it off again.
+#ifndef WAGGLE_SETUP_TRACING_HPP
+#define WAGGLE_SETUP_TRACING_HPP
+
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "waggle/exporters/console_exporter.hpp"
+#include "waggle/http/curl_transport.hpp"
+#include "waggle/setup/destination.hpp"
+#include "waggle/setup/engine.hpp"
+#include "waggle/setup/environment.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+
+// Stands for a running tracer: flushes and stops it when destroyed. Movable; always usable, also if
+// start() failed: then every call does nothing. From one thread at a time.
+class [[nodiscard]] Tracing {
+ public:
+  Tracing() noexcept = default;
+  Tracing(Tracing&& other) noexcept { swap(other); }
+  Tracing& operator=(Tracing&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Tracing() { shutdown(); }
+
+  // Tells whether start() did what it was asked for; being told to be off counts as done.
+  bool ok() const noexcept { return errors_.empty(); }
+
+  // Returns all that was wrong, each with how to mend it.
+  const std::vector<std::string>& errors() const noexcept { return errors_; }
+
+  // Tells whether spans are being recorded.
+  bool is_on() const noexcept { return engine_ != nullptr; }
+
+  // Sends all spans that ended before the call; false if that took longer than `timeout`.
+  bool force_flush(Milliseconds timeout) {
+    return engine_ == nullptr || engine_->flush(Deadline::in(timeout));
+  }
+  bool force_flush() { return force_flush(exit_timeout_); }
+
+  // Flushes and stops; false if something was given up at the end of `timeout`. Spans begun later
+  // are no-ops. The second call does nothing.
+  bool shutdown(Milliseconds timeout) {
+    detail::Engine* engine = engine_;
+    engine_ = nullptr;
+    return engine == nullptr || engine->close(Deadline::in(timeout));
+  }
+  bool shutdown() { return shutdown(exit_timeout_); }
+
+ private:
+  friend Tracing start(Config config);
+
+  void swap(Tracing& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(exit_timeout_, other.exit_timeout_);
+    errors_.swap(other.errors_);
+  }
+
+  detail::Engine* engine_ = nullptr;
+  Milliseconds exit_timeout_{3000};
+  std::vector<std::string> errors_;
+};
+
+namespace detail {
+
+// Measures the tick counter's rate for a moment; the collector goes on measuring.
+inline WallClock measured_clock() {
+  const ClockSample first = sample_clocks();
+  const timespec moment{0, 1000000};
+  ::nanosleep(&moment, nullptr);
+  return {first, sample_clocks()};
+}
+
+inline Resource resource_of(const Config& config, const Environment& environment) {
+  Resource resource =
+      detect_resource(config.service_name.empty() ? environment.service_name : config.service_name);
+  for (const ResourceAttribute& attribute : config.resource_attributes) {
+    if (attribute.is_number) {
+      resource.set(attribute.key, attribute.number);
+    } else {
+      resource.set(attribute.key, attribute.text);
+    }
+  }
+  return resource;
+}
+
+inline std::shared_ptr<const Sampler> sampler_of(const Config& config) {
+  std::shared_ptr<const Sampler> root = config.sampler;
+  if (root == nullptr) root = std::make_shared<RatioSampler>(config.sample_ratio);
+  return std::make_shared<ParentBasedSampler>(std::move(root));
+}
+
+inline PipelineSettings settings_of(Config& config, const Environment& environment,
+                                    const Destination& destination) {
+  PipelineSettings settings;
+  settings.resource = resource_of(config, environment);
+  settings.limits = config.limits;
+  settings.batch_delay = config.batch_delay;
+  settings.exporters = std::move(config.exporters);
+  if (destination.kind == DestinationKind::Terminal) {
+    settings.exporters.push_back(std::make_unique<ConsoleExporter>());
+  }
+  if (destination.kind == DestinationKind::Otlp) {
+    CurlOptions options;
+    options.ca_file = config.ca_file;
+    settings.sender =
+        std::make_unique<OtlpSender>(destination.otlp, std::make_unique<CurlTransport>(options));
+  }
+  return settings;
+}
+
+// Checks what concerns no destination.
+inline void check(const Config& config, std::vector<std::string>& errors) {
+  if (!(config.sample_ratio >= 0 && config.sample_ratio <= 1)) {
+    errors.push_back("Config::sample_ratio must be between 0 and 1");
+  }
+  constexpr std::size_t kLeastMemory = 256 * 1024;
+  if (config.memory_limit < kLeastMemory) {
+    errors.push_back("Config::memory_limit must be at least 262144 bytes");
+  }
+  if (config.batch_delay.count() < 0 || config.exit_timeout.count() < 0) {
+    errors.push_back("Config::batch_delay and Config::exit_timeout must not be negative");
+  }
+}
+
+// Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
+inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics) {
+  if (equals_ignoring_case(environment.sdk_disabled, "true")) return true;
+  if (!environment.sdk_disabled.empty() &&
+      !equals_ignoring_case(environment.sdk_disabled, "false")) {
+    diagnostics.always("OTEL_SDK_DISABLED is neither true nor false; taken as false");
+  }
+  return false;
+}
+
+}  // namespace detail
+
+// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
+// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
+// may be started again after it was shut down.
+inline Tracing start(Config config = {}) {
+  Tracing tracing;
+  tracing.exit_timeout_ = config.exit_timeout;
+  const detail::Environment environment = detail::Environment::read();
+  auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
+  if (detail::is_disabled(environment, *diagnostics)) return tracing;
+
+  const bool has_terminal = ::isatty(STDERR_FILENO) == 1;
+  detail::Destination destination =
+      detail::DestinationRules(config, environment, has_terminal).decide();
+  for (const std::string& warning : destination.warnings) diagnostics->always(warning);
+  tracing.errors_ = std::move(destination.errors);
+  detail::check(config, tracing.errors_);
+  if (!tracing.ok() || destination.kind == detail::DestinationKind::Nowhere) return tracing;
+
+  if (destination.kind == detail::DestinationKind::Otlp && !initialise_curl()) {
+    tracing.errors_.push_back("libcurl could not be initialised");
+    return tracing;
+  }
+  detail::Engine* engine = detail::Engine::instance(config.memory_limit);
+  if (engine == nullptr) {
+    tracing.errors_.push_back("no memory to start tracing");
+    return tracing;
+  }
+  const std::size_t memory_limit = config.memory_limit;
+  const Milliseconds exit_timeout = config.exit_timeout;
+  std::shared_ptr<const Sampler> sampler = detail::sampler_of(config);
+  auto pipeline = std::make_unique<detail::Pipeline>(
+      engine->sources(), detail::settings_of(config, environment, destination), diagnostics,
+      detail::measured_clock());
+  std::string problem =
+      engine->open(std::move(pipeline), std::move(sampler), exit_timeout, memory_limit);
+  if (problem.empty()) {
+    tracing.engine_ = engine;
+  } else {
+    tracing.errors_.push_back(std::move(problem));
+  }
+  return tracing;
+}
+
+// Returns what became of all spans so far. Any thread, at any time; takes no lock.
+inline Stats stats() {
+  const detail::Engine* engine = detail::Engine::running();
+  return engine == nullptr ? Stats{} : engine->stats();
+}
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_TRACING_HPP

@@ -1,0 +1,13 @@
+// The light band: everything an instrumented file needs. It depends on no library, links with
+// nothing and starts nothing; until the program calls start() from waggle/sdk.hpp every call is a
+// no-op.
+#ifndef WAGGLE_TRACE_HPP
+#define WAGGLE_TRACE_HPP
+
+#include "waggle/api/current.hpp"
+#include "waggle/api/detached_span.hpp"
+#include "waggle/api/lifecycle.hpp"
+#include "waggle/api/span.hpp"
+#include "waggle/api/staging.hpp"
+
+#endif  // WAGGLE_TRACE_HPP
