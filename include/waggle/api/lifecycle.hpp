@@ -25,24 +25,14 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_named(const char* name, std::size_t name
   begin_with({scope, {name, name_size}, SpanOptions{}, {}, {}}, true);
 }
 
-// The innermost entry is of this thread and open, but no sampled local span. Below an unsampled one
-// a span gets an identity of its own, so that logs and calls carry it, and no more.
-WAGGLE_OUT_OF_LINE void OpenSpan::begin_unlike_sampled(const char* name, std::size_t name_size,
-                                                       std::uint16_t scope) noexcept {
-  detail::ThreadState& thread = *waggle_abi1_thread;
-  const detail::ContextFields& parent = thread.top->context;
-  if (parent.traits.inheritance != detail::Inheritance::Unsampled) {
-    return begin_named(name, name_size, scope);
-  }
+// Below an unsampled span: an identity of its own, so that logs and calls carry it, and no more. It
+// is kept in the entry alone as long as the span is open.
+WAGGLE_OUT_OF_LINE void OpenSpan::begin_unsampled(detail::ThreadState& thread) noexcept {
   thread.enter();
-  header_.trace_id.high = parent.trace_id.high;
-  header_.span_id = thread.ids.span_id();
-  header_.trace_id.low = parent.trace_id.low;
-  header_.threshold = parent.threshold;
-  header_.trace_flags = parent.traits.flags;
   block_ = nullptr;
-  token_ = header_.span_id.value;
-  entry_ = thread.push_child(header_.span_id, this);
+  const SpanId span_id = thread.ids.span_id();
+  token_ = span_id.value;
+  entry_ = thread.push_child(thread.top, span_id, this);
   state_ = State::Unsampled;
   thread.leave();
 }
@@ -149,7 +139,7 @@ inline void OpenSpan::settle(bool is_recorded) noexcept {
   }
   if (is_spilled_) waggle_abi1_hub.release_spill(spill_);
   is_spilled_ = false;
-  state_ = State::Unsampled;
+  state_ = State::UnsampledApart;
   capacity_ = 0;
 }
 
@@ -178,6 +168,7 @@ inline void OpenSpan::stage_beginning(const detail::Beginning& beginning) noexce
 // ---- identity ----
 
 inline detail::ContextFields OpenSpan::identity() const noexcept {
+  if (state_ == State::Unsampled) return entry_->context;
   detail::ContextFields fields;
   fields.trace_id = header_.trace_id;
   fields.span_id = header_.span_id;
@@ -186,6 +177,15 @@ inline detail::ContextFields OpenSpan::identity() const noexcept {
   fields.traits.flags = header_.trace_flags;
   fields.traits.is_remote = state_ == State::PassedOn && is_remote_;
   return fields;
+}
+
+// Takes over what only the entry knew.
+inline void OpenSpan::keep_identity() noexcept {
+  const detail::ContextFields fields = identity();
+  header_.trace_id = fields.trace_id;
+  header_.span_id = fields.span_id;
+  header_.threshold = fields.threshold;
+  header_.trace_flags = fields.traits.flags;
 }
 
 inline SpanContext OpenSpan::context() const noexcept {
@@ -219,12 +219,13 @@ inline void OpenSpan::set_end_time(Timestamp time) noexcept {
 // Ends a span of any state; a second end does nothing.
 WAGGLE_OUT_OF_LINE void OpenSpan::finish_in_general() noexcept {
   if (state_ == State::PassedOn || state_ == State::Ended) return;
-  const State state = state_;
+  const bool was_recording = is_recording();
+  const std::uint64_t now = was_recording ? detail::read_ticks() : 0;
+  if (state_ == State::Unsampled) keep_identity();
   state_ = State::Ended;
   capacity_ = 0;
-  const std::uint64_t now = state == State::Unsampled ? 0 : detail::read_ticks();
   if (entry_ != nullptr) detail::leave_entry(*entry_, token_);
-  if (state == State::Unsampled) return;
+  if (!was_recording) return;
   if ((header_.marks & detail::kExplicitEnd) == 0) header_.end = now;
   if (session_ != detail::current_session()) {
     waggle_abi1_hub.count_drop(DropReason::AfterShutdown);

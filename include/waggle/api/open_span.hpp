@@ -127,10 +127,11 @@ class OpenSpan {
 
  protected:
   enum class State : std::uint8_t {
-    Off = 0,        // no identity
-    PassedOn,       // not recording, with the identity of the given parent
-    Unsampled,      // not recording, with an identity of its own
-    Ended,          // recording no more
+    Off = 0,         // no identity
+    PassedOn,        // not recording, with the identity of the given parent
+    Unsampled,       // not recording, with an identity that its entry holds
+    UnsampledApart,  // not recording, with an identity of its own
+    Ended,           // recording no more
     Recording,      // all of the record is in the span itself, and nothing is special about its end
     RecordingRare,  // recording, with something for the general way to do at its end
   };
@@ -189,7 +190,6 @@ class OpenSpan {
   // ---- the rare cases of a span's life, in lifecycle.hpp ----
 
   void begin_named(const char* name, std::size_t name_size, std::uint16_t scope) noexcept;
-  void begin_unlike_sampled(const char* name, std::size_t name_size, std::uint16_t scope) noexcept;
   void begin_with(const detail::Beginning& beginning, bool make_current) noexcept;
   void begin_unsampled(detail::ThreadState& thread) noexcept;
   void set_end_time(Timestamp time) noexcept;
@@ -212,6 +212,7 @@ class OpenSpan {
   void settle(bool is_recorded) noexcept;
   void stage_beginning(const detail::Beginning& beginning) noexcept;
   detail::ContextFields identity() const noexcept;
+  void keep_identity() noexcept;
   void become_current(detail::ThreadState& thread) noexcept;
   void adopt_entry(detail::ThreadState& thread, detail::CurrentEntry* entry,
                    std::uint64_t token) noexcept;

@@ -70,10 +70,12 @@ class [[nodiscard]] Span : public OpenSpan {
                         name_size > kLongestName)) {
       return begin_named(name, name_size, scope);
     }
-    const detail::ContextFields& parent = thread->top->context;
+    detail::CurrentEntry* innermost = thread->top;
+    const detail::ContextFields& parent = innermost->context;
     const detail::ContextTraits traits = parent.traits;
     if (WAGGLE_UNLIKELY(traits.inheritance != detail::Inheritance::Sampled)) {
-      return begin_unlike_sampled(name, name_size, scope);
+      if (traits.inheritance == detail::Inheritance::Unsampled) return begin_unsampled(*thread);
+      return begin_named(name, name_size, scope);
     }
     thread->enter();
     owner_ = thread;
@@ -86,7 +88,7 @@ class [[nodiscard]] Span : public OpenSpan {
     header_.threshold = parent.threshold;
     header_.span_id = thread->ids.span_id();
     token_ = header_.span_id.value;
-    entry_ = thread->push_child(header_.span_id, this);
+    entry_ = thread->push_child(innermost, header_.span_id, this);
     open_record(name, name_size);
     thread->leave();
     header_.start = detail::read_ticks();
@@ -94,6 +96,10 @@ class [[nodiscard]] Span : public OpenSpan {
 
   WAGGLE_OUT_OF_LINE void destroy() noexcept {
     detail::ThreadState* thread = waggle_abi1_thread;
+    if (state_ == State::Unsampled && thread != nullptr && thread->is_innermost(entry_, token_)) {
+      --thread->top;
+      return;
+    }
     if (WAGGLE_UNLIKELY(state_ != State::Recording || thread != owner_ || thread->busy != 0 ||
                         session_ != detail::current_session() ||
                         !thread->is_innermost(entry_, token_) || !thread->ring.has_room())) {
@@ -124,14 +130,7 @@ class [[nodiscard]] Span : public OpenSpan {
 
   // ---- the end of the hot path ----
 
-  // An unsampled span only has to give its place back.
   WAGGLE_OUT_OF_LINE void destroy_in_general() noexcept {
-    detail::ThreadState* thread = waggle_abi1_thread;
-    if (state_ == State::Unsampled && block_ == nullptr && thread != nullptr && thread->busy == 0 &&
-        thread->is_innermost(entry_, token_)) {
-      --thread->top;
-      return;
-    }
     finish_in_general();
     release_context();
   }

@@ -28,17 +28,14 @@ class IdGenerator {
   TraceId trace_id() noexcept { return TraceId{next(first_), next(second_)}; }
 
  private:
+  // Zero, which comes up once in 2^64 times, would be no id and becomes 1.
   static WAGGLE_INLINE std::uint64_t next(std::uint64_t& state) noexcept {
-    std::uint64_t bits = step(state);
-    while (WAGGLE_UNLIKELY(bits == 0)) bits = step(state);
-    return bits;
-  }
-
-  static WAGGLE_INLINE std::uint64_t step(std::uint64_t& state) noexcept {
     __extension__ using Wide = unsigned __int128;
     state += 0xa0761d6478bd642fU;
     const Wide product = static_cast<Wide>(state) * (state ^ 0xe7037ed1a0b428dbU);
-    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+    const std::uint64_t bits =
+        static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+    return bits + (bits == 0 ? 1 : 0);
   }
 
   std::uint64_t first_ = 0;

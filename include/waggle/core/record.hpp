@@ -108,11 +108,10 @@ WAGGLE_INLINE void store_bytes(char* to, const Word& word) noexcept {
   std::memcpy(to, &word, sizeof(word));
 }
 
-// Copies `size` bytes and zeroes the padding behind them. Never reads past the source's end: short
-// texts are copied by two loads that overlap.
+// Copies `size` bytes and zeroes the padding behind them; may zero up to 8 bytes more. Never reads
+// past the source's end: short texts are copied by two loads that overlap.
 WAGGLE_INLINE void copy_padded(char* to, const char* from, std::size_t size) noexcept {
-  if (size == 0) return;
-  store_bytes(to + padded(size) - 8, std::uint64_t{0});
+  store_bytes(to + (size & ~std::size_t{7}), std::uint64_t{0});
   if (size > 16) {
     std::size_t done = 0;
     do {
@@ -127,7 +126,7 @@ WAGGLE_INLINE void copy_padded(char* to, const char* from, std::size_t size) noe
   } else if (size >= 4) {
     std::memcpy(to, from, 4);
     std::memcpy(to + size - 4, from + size - 4, 4);
-  } else {
+  } else if (size != 0) {
     to[0] = from[0];
     to[size / 2] = from[size / 2];
     to[size - 1] = from[size - 1];

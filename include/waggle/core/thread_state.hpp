@@ -109,17 +109,15 @@ struct alignas(kCacheLine) ThreadState {
     return entry;
   }
 
-  // The same for a child of the innermost entry, which has no block, when there is room. Field by
-  // field: one wide copy would have to wait for the parent's narrow stores.
-  WAGGLE_INLINE CurrentEntry* push_child(SpanId span_id, OpenSpan* span) noexcept {
-    const ContextFields& parent = top->context;
-    CurrentEntry* entry = top + 1;
-    entry->context.trace_id.high = parent.trace_id.high;
+  // The same for a child of `parent`, the innermost entry, which has no block; when there is room.
+  WAGGLE_INLINE CurrentEntry* push_child(CurrentEntry* parent, SpanId span_id,
+                                         OpenSpan* span) noexcept {
+    CurrentEntry* entry = parent + 1;
+    entry->context.trace_id = parent->context.trace_id;
     entry->context.span_id = span_id;
-    entry->context.trace_id.low = parent.trace_id.low;
+    entry->context.threshold = parent->context.threshold;
     entry->context.block = nullptr;
-    entry->context.threshold = parent.threshold;
-    entry->context.traits = parent.traits;
+    entry->context.traits = parent->context.traits;
     store_relaxed(entry->span, span);
     store_relaxed(entry->token, span_id.value);
     top = entry;
