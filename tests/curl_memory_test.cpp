@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstdarg>
 #include <string>
 #include <waggle/http/curl_transport.hpp>
 
@@ -21,6 +22,9 @@ const bool curl_is_ready = waggle::initialise_curl().ok();
 std::atomic<int> calls_until_failure{-1};
 
 bool out_of_memory() { return calls_until_failure.fetch_sub(1) == 0; }
+
+// The option that libcurl refuses to set.
+std::atomic<int> refused_option{0};
 
 template <class Function>
 Function* next(const char* name) {
@@ -46,6 +50,18 @@ extern "C" CURLMcode curl_multi_add_handle(CURLM* multi, CURL* easy) {
   return out_of_memory() ? CURLM_OUT_OF_MEMORY
                          : next<Function>("curl_multi_add_handle")(multi, easy);
 }
+#undef curl_easy_setopt
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wvarargs"  // libcurl's signature has an enum before the dots
+extern "C" CURLcode curl_easy_setopt(CURL* easy, CURLoption option, ...) {
+  if (static_cast<int>(option) == refused_option) return CURLE_OUT_OF_MEMORY;
+  std::va_list arguments;
+  va_start(arguments, option);
+  void* const value = va_arg(arguments, void*);  // all that is set here is as wide as a pointer
+  va_end(arguments);
+  return next<CURLcode(CURL*, CURLoption, ...)>("curl_easy_setopt")(easy, option, value);
+}
+#pragma GCC diagnostic pop
 
 TEST_CASE("whichever of libcurl's allocations fails, a request ends as not connected") {
   REQUIRE(curl_is_ready);
@@ -84,4 +100,45 @@ TEST_CASE("a transport that ran out of memory once sends the next request") {
     CHECK(exchange(transport, post_of(server.url(), body)).status == 200);
   }
   calls_until_failure = -1;
+}
+
+TEST_CASE("nothing is sent while a setting that it depends on did not take") {
+  RawServer server([](RawConnection& connection) {
+    while (connection.read_request()) connection.send(http_reply(200, "{}"));
+  });
+  const std::string body = "{}";
+  waggle::CurlOptions options;
+  options.ca_file = "/dev/null";
+  options.client_certificate_file = "/dev/null";
+  options.client_key_file = "/dev/null";
+  for (const CURLoption option : {CURLOPT_SSL_VERIFYPEER,
+                                  CURLOPT_SSL_VERIFYHOST,
+                                  CURLOPT_CAINFO,
+                                  CURLOPT_SSLCERT,
+                                  CURLOPT_SSLKEY,
+                                  CURLOPT_FOLLOWLOCATION,
+                                  CURLOPT_NOSIGNAL,
+                                  CURLOPT_POST,
+                                  CURLOPT_USERAGENT,
+                                  CURLOPT_ERRORBUFFER,
+                                  CURLOPT_WRITEFUNCTION,
+                                  CURLOPT_WRITEDATA,
+                                  CURLOPT_HEADERFUNCTION,
+                                  CURLOPT_HEADERDATA,
+                                  CURLOPT_URL,
+                                  CURLOPT_HTTPHEADER,
+                                  CURLOPT_POSTFIELDS,
+                                  CURLOPT_POSTFIELDSIZE_LARGE,
+                                  CURLOPT_TIMEOUT_MS,
+                                  CURLOPT_CONNECTTIMEOUT_MS}) {
+    CAPTURE(static_cast<int>(option));
+    refused_option = static_cast<int>(option);
+    CurlTransport transport(options);
+    CHECK(exchange(transport, post_of(server.url(), body)).outcome ==
+          TransportOutcome::NotConnected);
+  }
+  refused_option = 0;
+  CHECK(server.accepted() == 0);
+  CurlTransport transport(options);
+  CHECK(exchange(transport, post_of(server.url(), body)).status == 200);
 }

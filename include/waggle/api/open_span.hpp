@@ -161,6 +161,12 @@ class OpenSpan {
   alignas(16) detail::RecordHeader header_;
   char data_[kInlineBytes + kDroppedChunk + detail::kCopyStep];
 
+  // Returns where the header and, right behind it, what was staged lie.
+  WAGGLE_INLINE const char* record_bytes() const noexcept {
+    return reinterpret_cast<const char*>(this) + (data_ - reinterpret_cast<const char*>(this)) -
+           sizeof(detail::RecordHeader);
+  }
+
   // Sets the header's fields before the trace id, in one store.
   WAGGLE_INLINE void set_first_word(std::uint16_t scope, SpanKind kind,
                                     std::uint8_t trace_flags) noexcept {

@@ -119,7 +119,7 @@ class [[nodiscard]] Span : public OpenSpan {
 
   // The header's line first, which is always whole; then what was staged.
   WAGGLE_INLINE void write_record(char* to, std::size_t size) noexcept {
-    const char* from = reinterpret_cast<const char*>(&header_);
+    const char* from = record_bytes();
     std::memcpy(to, from, sizeof(header_));
     detail::prefetch_for_write(to + kPrefetchAhead);
     for (std::size_t done = sizeof(header_); done < size; done += detail::kCopyStep) {

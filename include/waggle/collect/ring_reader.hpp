@@ -17,10 +17,7 @@ namespace detail {
 
 // Returns how many bytes of a ring are waiting, roughly while it is written to.
 inline std::uint64_t bytes_waiting(const Ring& ring) noexcept {
-  const std::uint64_t head = RingPosition::wrapped(load_relaxed(ring.head), ring.size);
-  const std::uint64_t tail = load_acquire(ring.tail);
-  const std::uint64_t laps = RingPosition::lap(tail) - RingPosition::lap(head);
-  return laps * ring.size + RingPosition::offset(tail) - RingPosition::offset(head);
+  return RingPosition::distance(load_relaxed(ring.head), load_acquire(ring.tail), ring.size);
 }
 
 // Reads records while `visit(std::string_view record)` returns true, and returns how many. The

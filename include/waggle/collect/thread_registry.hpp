@@ -37,7 +37,7 @@ class ThreadRegistry {
   // Returns the calling thread's state in the hub's session and remembers where the thread caches
   // it; null, and counted, if there is no memory left or the thread is past its end.
   ThreadState* acquire(Hub& hub, ThreadState*& slot) noexcept {
-    if (slot == tombstone()) return refuse(DropReason::AfterShutdown);
+    if (slot != nullptr && slot == tombstone()) return refuse(DropReason::AfterShutdown);
     if (acquiring() != 0) return refuse(DropReason::Reentrant);
     acquiring() = 1;
     auto* state = static_cast<ThreadState*>(has_key_ ? ::pthread_getspecific(key_) : nullptr);

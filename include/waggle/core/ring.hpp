@@ -43,6 +43,13 @@ struct RingPosition {
   static constexpr std::uint64_t wrapped(std::uint64_t position, std::uint64_t size) noexcept {
     return offset(position) < size ? position : at(lap(position) + 1, 0);
   }
+  // Returns about how many bytes lie between two positions of a ring of `size` bytes.
+  static constexpr std::uint64_t distance(std::uint64_t from, std::uint64_t to,
+                                          std::uint64_t size) noexcept {
+    from = wrapped(from, size);
+    to = wrapped(to, size);
+    return (lap(to) - lap(from)) * size + offset(to) - offset(from);
+  }
 };
 
 // What both halves share. Made, replaced and freed by the collector; producer and consumer write to
@@ -98,10 +105,7 @@ class RingProducer {
 
   // Tells whether the collector had better come soon; looks at its line, so not for every span.
   bool is_half_full() const noexcept {
-    const std::uint64_t head = RingPosition::wrapped(load_relaxed(ring_->head), ring_->size);
-    const std::uint64_t laps = RingPosition::lap(tail_) - RingPosition::lap(head);
-    return laps * ring_->size + RingPosition::offset(tail_) - RingPosition::offset(head) >
-           ring_->size / 2;
+    return RingPosition::distance(load_relaxed(ring_->head), tail_, ring_->size) > ring_->size / 2;
   }
 
   // Returns where the next record is written.

@@ -58,7 +58,7 @@ class Pipeline {
 
   // Does what can be done now without waiting. Returns how many spans it collected.
   std::size_t step(TimePoint now, bool is_flushing) {
-    if (settings_.sender != nullptr && settings_.sender->is_busy()) hear_from_sender();
+    if (is_sending()) hear_from_sender();
     const std::size_t collected = collect(now);
     if (!batch_.empty() && !is_sending() && (is_flushing || is_due(now))) send(now);
     return collected;
@@ -69,6 +69,14 @@ class Pipeline {
   bool is_sending() const noexcept {
     return settings_.sender != nullptr && settings_.sender->is_busy();
   }
+
+  // Counts the spans that were collected, and those of them that have met their fate: in the same
+  // order, so that a flush is over when the second number has reached what the first one was.
+  std::uint64_t collected() const noexcept { return collected_; }
+  std::uint64_t settled() const noexcept { return settled_; }
+
+  // Tells whether the last step found all that was in the rings.
+  bool has_collected_all() const noexcept { return has_room(); }
 
   // Returns when the batch is due, if there is one.
   TimePoint due_time() const noexcept {
@@ -154,6 +162,7 @@ class Pipeline {
       terms.queued += collected;
       drop(terms, DropReason::Filtered, filtered);
     });
+    collected_ += collected;
     return collected + filtered;
   }
 
@@ -209,6 +218,7 @@ class Pipeline {
   }
 
   void settle(const Verdict& verdict) {
+    settled_ += verdict.delivered + verdict.rejected + verdict.dropped;
     sources_.ledger.update([&](Ledger::Terms& terms) {
       terms.in_flight -= verdict.delivered + verdict.rejected + verdict.dropped;
       terms.delivered += verdict.delivered;
@@ -229,6 +239,8 @@ class Pipeline {
   WallClock clock_;
   RecordReader reader_;
   SpanBatch batch_;
+  std::uint64_t collected_ = 0;
+  std::uint64_t settled_ = 0;
   TimePoint first_collected_{};
   TimePoint next_clock_sample_{};
 

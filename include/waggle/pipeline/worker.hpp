@@ -96,12 +96,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
       const TimePoint now = SteadyClock::now();
       const std::size_t collected = pipeline_->step(now, is_flushing);
       if (pipeline_->is_left_behind()) return;
-      // A flush is over after a step that found nothing more to do.
-      if (is_flushing && collected == 0 && pipeline_->is_idle()) {
-        report_flushed(wanted);
-      } else {
-        rest(now, collected, is_flushing);
-      }
+      if (!is_flushing || !is_flushed(wanted)) rest(now, collected, is_flushing);
     }
     const bool is_complete = pipeline_->give_up_the_rest();
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -123,10 +118,19 @@ class Worker : public std::enable_shared_from_this<Worker> {
     return flushes_wanted_ + (is_stopping_ ? 1 : 0);
   }
 
-  void report_flushed(std::uint64_t flush) {
+  // A flush is for the spans that the first step after the call found; later ones do not hold it
+  // up.
+  bool is_flushed(std::uint64_t wanted) {
+    if (flush_in_hand_ != wanted) {
+      if (!pipeline_->has_collected_all()) return false;
+      flush_in_hand_ = wanted;
+      flush_until_ = pipeline_->collected();
+    }
+    if (pipeline_->settled() < flush_until_) return false;
     const std::lock_guard<std::mutex> lock(mutex_);
-    flushes_done_ = flush;
+    flushes_done_ = wanted;
     changed_.notify_all();
+    return true;
   }
 
   // Sleeps as long as nothing can have happened: the busier the rings, the shorter.
@@ -176,6 +180,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::thread thread_;
   Interval interval_{kShortest};
   TimePoint last_collected_ = SteadyClock::now();
+  std::uint64_t flush_in_hand_ = 0;
+  std::uint64_t flush_until_ = 0;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

@@ -42,6 +42,7 @@ class Engine {
   // Opens a session; says why it cannot, or nothing.
   std::string open(std::unique_ptr<Pipeline> pipeline, std::shared_ptr<const Sampler> sampler,
                    Milliseconds exit_timeout, std::size_t memory_limit) {
+    if (is_forked()) return "tracing cannot be started in the child of a fork yet";
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool is_others = waggle_abi1_hub.owner != nullptr && waggle_abi1_hub.owner != this;
     if (load_acquire(waggle_abi1_hub.session) != 0) {
@@ -56,7 +57,7 @@ class Engine {
     store_release(sampler_, sampler.get());
     samplers_.push_back(std::move(sampler));
     exit_timeout_ = exit_timeout;
-    fill_hub();
+    if (waggle_abi1_hub.owner != this) fill_hub();
     set_session(++waggle_abi1_hub.last_session);
     return {};
   }
@@ -106,13 +107,14 @@ class Engine {
 
   bool is_forked() const noexcept { return ::getpid() != process_; }
 
-  // Once a process: the module stays, the child of a fork is quiet, and the end of the program
-  // flushes before OpenSSL's own hook, which was registered when the transport was made, cleans up.
+  // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
+  // hook is registered anew each time: it has to run before the clean-up of OpenSSL, which may have
+  // been loaded since; what runs twice does nothing the second time.
   bool prepare_process() {
+    std::atexit(&Engine::on_exit);
     if (is_prepared_) return true;
     if (!pin_module(reinterpret_cast<const void*>(&Engine::on_exit))) return false;
     ::pthread_atfork(nullptr, nullptr, &Engine::on_fork_in_child);
-    std::atexit(&Engine::on_exit);
     is_prepared_ = true;
     return true;
   }
