@@ -125,7 +125,7 @@ class CurlHeaders {
     list_.reset();
     bool typed = false;
     for (const auto& [name, value] : headers) {
-      typed = typed || same_header_name(name, "Content-Type");
+      typed = typed || equals_ignoring_case(name, "Content-Type");
       if (!append(header_line(name, value))) return false;
     }
     return append("Expect:") && (typed || append("Content-Type:"));

@@ -18,8 +18,9 @@ constexpr char lowered(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// Compares header names, which are case-insensitive (RFC 9110, section 5.1).
-constexpr bool same_header_name(std::string_view left, std::string_view right) noexcept {
+// Compares ASCII text without regard to case, as header names (RFC 9110, section 5.1), hosts and
+// schemes are compared.
+constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) noexcept {
   if (left.size() != right.size()) return false;
   for (std::size_t index = 0; index < left.size(); ++index) {
     if (lowered(left[index]) != lowered(right[index])) return false;
@@ -63,7 +64,7 @@ inline std::string header_problem(const HeaderList& headers) {
       return "the value of header " + name + " holds a line break or a NUL; remove it";
     }
     for (const char* own : {"Content-Length", "Transfer-Encoding", "Expect"}) {
-      if (same_header_name(name, own)) {
+      if (equals_ignoring_case(name, own)) {
         return "the header " + name + " cannot be configured: it follows from the body";
       }
     }
@@ -85,7 +86,7 @@ inline std::string header_line(std::string_view name, std::string_view value) {
 inline void read_header_line(std::string_view line, std::string_view name, std::size_t longest,
                              std::string& value) {
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !same_header_name(line.substr(0, colon), name)) return;
+  if (colon == std::string_view::npos || !equals_ignoring_case(line.substr(0, colon), name)) return;
   const std::string_view text = without_blanks(line.substr(colon + 1));
   if (text.size() <= longest) value.assign(text);
 }

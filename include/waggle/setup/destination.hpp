@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/http/header_lines.hpp"
 #include "waggle/pipeline/otlp_sender.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/setup/environment.hpp"
@@ -67,7 +68,7 @@ struct UrlParts {
 // Appends v1/traces to a base URL (OpenTelemetry, OTLP Exporter, Endpoint URLs). Takes
 // api.honeycomb.io:443 as well, which Honeycomb's documentation gives for gRPC.
 inline std::string traces_url(std::string_view base) {
-  std::string url(trimmed(base));
+  std::string url(without_blanks(base));
   if (url.find("://") == url.npos && url.find("honeycomb.io") != url.npos) url = "https://" + url;
   constexpr std::string_view kPath = "v1/traces";
   const std::size_t end = url.find_last_not_of('/');
@@ -113,7 +114,7 @@ class DestinationRules {
   void honeycomb(const std::string& key, const std::string& endpoint) {
     otlp(endpoint.empty() ? "https://api.honeycomb.io" : endpoint, "the Honeycomb endpoint");
     result_.otlp.is_honeycomb = true;
-    const std::string_view clean = trimmed(key);
+    const std::string_view clean = without_blanks(key);
     if (clean.find_first_not_of(kKeyCharacters) != clean.npos || clean.empty()) {
       error(
           "the Honeycomb API key holds characters that no key has; copy it once more from "

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -43,24 +44,6 @@ struct Environment {
   }
 };
 
-inline std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view kBlanks = " \t";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// Compares ASCII text without regard to case.
-inline bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const char x = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + 32) : a[i];
-    const char y = b[i] >= 'A' && b[i] <= 'Z' ? static_cast<char>(b[i] + 32) : b[i];
-    if (x != y) return false;
-  }
-  return true;
-}
-
 inline int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -85,25 +68,6 @@ inline bool percent_decode(std::string_view text, std::string& decoded) {
   return true;
 }
 
-// Tells whether a header's name is a token (RFC 9110, section 5.6.2).
-inline bool is_header_name(std::string_view name) noexcept {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  for (char c : name) {
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool is_digit = c >= '0' && c <= '9';
-    if (!is_letter && !is_digit && kOthers.find(c) == kOthers.npos) return false;
-  }
-  return !name.empty();
-}
-
-// Tells whether a header's value stays on its line.
-inline bool is_header_value(std::string_view value) noexcept {
-  for (char c : value) {
-    if (c == '\r' || c == '\n' || c == '\0') return false;
-  }
-  return true;
-}
-
 // Reads OTEL_EXPORTER_OTLP_HEADERS: name=value pairs between commas, values percent-encoded. Adds a
 // problem for each member that is not, naming its place and never its text: it may be a secret.
 inline HeaderList parse_headers(std::string_view text, std::vector<std::string>& problems) {
@@ -111,15 +75,15 @@ inline HeaderList parse_headers(std::string_view text, std::vector<std::string>&
   int place = 0;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
-    const std::string_view member = trimmed(text.substr(0, comma));
+    const std::string_view member = without_blanks(text.substr(0, comma));
     text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
     ++place;
     if (member.empty()) continue;
     const std::size_t equals = member.find('=');
-    const std::string_view name = trimmed(member.substr(0, equals));
+    const std::string_view name = without_blanks(member.substr(0, equals));
     std::string value;
     const bool is_pair = equals != member.npos && is_header_name(name) &&
-                         percent_decode(trimmed(member.substr(equals + 1)), value) &&
+                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
                          is_header_value(value);
     if (is_pair) {
       headers.emplace_back(std::string(name), std::move(value));

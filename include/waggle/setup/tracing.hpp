@@ -160,9 +160,12 @@ inline Tracing start(Config config = {}) {
   detail::check(config, tracing.errors_);
   if (!tracing.ok() || destination.kind == detail::DestinationKind::Nowhere) return tracing;
 
-  if (destination.kind == detail::DestinationKind::Otlp && !initialise_curl()) {
-    tracing.errors_.push_back("libcurl could not be initialised");
-    return tracing;
+  if (destination.kind == detail::DestinationKind::Otlp) {
+    const Result<std::string> curl = initialise_curl();
+    if (!curl.ok()) {
+      tracing.errors_.push_back(curl.error());
+      return tracing;
+    }
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   if (engine == nullptr) {
