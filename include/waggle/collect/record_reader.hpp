@@ -287,7 +287,8 @@ class RecordReader {
     if (threshold >= kThresholdEnd) return {};
     if (threshold != composed_threshold_) {
       composed_threshold_ = threshold;
-      composed_text_ = texts_.keep("ot=th:" + std::string(threshold_text(threshold)));
+      composed_text_ =
+          texts_.keep(std::string("ot=th:").append(std::string_view(threshold_text(threshold))));
     }
     return composed_text_;
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "waggle/api/trace_state.hpp"
 #include "waggle/core/context.hpp"
 #include "waggle/core/ids.hpp"
 
@@ -12,7 +13,6 @@ inline namespace abi1 {
 namespace detail {
 
 constexpr double kTwoTo56 = 72057594037927936.0;
-constexpr std::uint64_t kThresholdEnd = std::uint64_t{1} << 56;
 
 // Spreads a trace id over 64 bits, independently of the bits that the sampling decision looked at.
 inline std::uint64_t hash_of(TraceId id) noexcept {

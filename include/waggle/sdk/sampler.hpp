@@ -61,20 +61,20 @@ class RatioSampler final : public Sampler {
   explicit RatioSampler(double ratio) noexcept : threshold_(threshold_of(ratio)) {}
 
   void decide(const RootRequest& request, RootDecision& decision) const noexcept override {
-    const bool is_kept = threshold_ < kEnd && detail::randomness(request) >= threshold_;
+    const bool is_kept =
+        threshold_ < detail::kThresholdEnd && detail::randomness(request) >= threshold_;
     decision.decision = is_kept ? Decision::RecordAndSample : Decision::Drop;
     decision.threshold = is_kept ? threshold_ : kUnknownThreshold;
     decision.block = detail::tracestate_block(request, decision.threshold);
   }
 
  private:
-  static constexpr std::uint64_t kEnd = std::uint64_t{1} << 56;
-
   static std::uint64_t threshold_of(double ratio) noexcept {
-    if (!(ratio > 0)) return kEnd;
+    if (!(ratio > 0)) return detail::kThresholdEnd;
     if (ratio >= 1) return 0;
-    const auto kept = static_cast<std::uint64_t>(ratio * static_cast<double>(kEnd));
-    return kept == 0 ? kEnd - 1 : kEnd - kept;
+    const auto kept =
+        static_cast<std::uint64_t>(ratio * static_cast<double>(detail::kThresholdEnd));
+    return kept == 0 ? detail::kThresholdEnd - 1 : detail::kThresholdEnd - kept;
   }
 
   const std::uint64_t threshold_;

@@ -1,0 +1,180 @@
+// What recording a span costs the thread that makes it: before tracing is started, with the exporter
+// running, and with the ring full.
+//   recording_bench [--quick]
+
+#include <dlfcn.h>
+
+#include <cstring>
+#include <memory>
+#include <waggle/sdk.hpp>
+
+#include "support/counting_exporter.hpp"
+#include "support/drain.hpp"
+#include "support/interleaved.hpp"
+#include "support/machine.hpp"
+#include "support/round_trip.hpp"
+#include "support/span_kinds.hpp"
+
+namespace {
+
+using bench::Section;
+using bench::Variant;
+
+constexpr int kWarmUpRounds = 20;
+
+// Drops the traces of the unsampled row, keeps all others.
+class SamplerByName final : public waggle::Sampler {
+ public:
+  void decide(const waggle::RootRequest& request,
+              waggle::RootDecision& decision) const noexcept override {
+    const bool is_dropped = request.name == bench::kUnsampledRoot;
+    decision.decision =
+        is_dropped ? waggle::Decision::Drop : waggle::Decision::RecordAndSample;
+    decision.threshold = is_dropped ? waggle::kUnknownThreshold : 0;
+  }
+};
+
+using TimeBurst = std::uint64_t (*)(int runs);
+
+TimeBurst open_library() {
+  void* library = ::dlopen(WAGGLE_BENCH_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+  void* function = library == nullptr ? nullptr : ::dlsym(library, "time_library_spans");
+  if (function == nullptr) {
+    std::fprintf(stderr, "%s\n", ::dlerror());
+    std::exit(1);
+  }
+  TimeBurst result = nullptr;
+  std::memcpy(&result, &function, sizeof(result));
+  return result;
+}
+
+TimeBurst time_library_spans = nullptr;
+
+void nothing(const Variant&) {}
+
+void measure_without_tracer(int rounds, bench::RoundTrip& round_trip) {
+  Section section("no tracer");
+  section.add({"no tracer: empty loop", [](int runs) { return bench::time_loop(runs, [] {}); }});
+  section.add({"no tracer: child", bench::child});
+  section.add({"no tracer: child + 4 attributes", bench::child_with_four_attributes});
+  section.add({"no tracer: child in a shared library", time_library_spans});
+  for (Variant& variant : section.variants()) variant.runs = 1024;
+  section.run(rounds, round_trip, nothing, nothing);
+  for (Variant& variant : section.variants()) section.report(variant, 0, 0, "not recorded");
+}
+
+// Every span of a recording row has to arrive; of the unsampled row none is made.
+void report_recorded(Section& section, Variant& variant, std::uint64_t delivered) {
+  if (variant.time_burst == bench::unsampled_child) {
+    section.report(variant, delivered, 0, delivered == 0 ? "not recorded" : "VOID: recorded");
+  } else if (delivered <= variant.spans) {
+    const std::uint64_t dropped = variant.spans - delivered;
+    section.report(variant, delivered, dropped, dropped == 0 ? "ok" : "VOID: spans were dropped");
+  } else {
+    section.report(variant, delivered, 0, "VOID: more delivered than made");
+  }
+}
+
+void measure_recording(int rounds, bench::RoundTrip& round_trip, waggle::Tracing& tracing,
+                       const bench::ExportCounts& counts) {
+  Section section("recording");
+  const auto add = [&](const char* name, TimeBurst time_burst, int spans_per_run = 1) {
+    section.add({name, time_burst, spans_per_run});
+  };
+  add("child", bench::child);
+  add("child + 1 attribute", bench::child_with_attribute);
+  add("child + 4 attributes", bench::child_with_four_attributes);
+  add("root + 9 children, per span", bench::root_with_nine_children, 10);
+  add("nested 10 deep, per span", bench::nested_ten_deep, 10);
+  add("unsampled child", bench::unsampled_child);
+  add("detached span", bench::detached_span);
+  add("child + event", bench::child_with_event);
+  add("child in a shared library", [](int runs) {
+    const waggle::Span parent{"parent"};
+    return time_library_spans(runs);
+  });
+  constexpr char kMarks[] = "ABCDEFGHL";
+
+  bench::grow_ring();
+  for (Variant& variant : section.variants()) {
+    bench::fit_burst(variant);
+    for (int i = 0; i < kWarmUpRounds; ++i) {
+      variant.time_burst(variant.runs);
+      bench::wait_until_drained();
+    }
+  }
+  tracing.force_flush();
+  std::uint64_t before[sizeof(kMarks)] = {};
+  for (std::size_t i = 0; kMarks[i] != '\0'; ++i) before[i] = counts.of(kMarks[i]);
+
+  section.run(rounds, round_trip, nothing, [](const Variant&) { bench::wait_until_drained(); });
+
+  tracing.force_flush();
+  section.report_clock_pair();
+  for (std::size_t i = 0; kMarks[i] != '\0'; ++i) {
+    report_recorded(section, section.variants()[i], counts.of(kMarks[i]) - before[i]);
+  }
+}
+
+std::uint64_t dropped_for_full_ring() {
+  return waggle::stats().dropped_for(waggle::DropReason::RingFull);
+}
+
+// The exporter holds a batch, so nothing is collected; once the ring is full every span is dropped.
+void measure_full_ring(int rounds, bench::RoundTrip& round_trip, bench::ExportCounts& counts) {
+  counts.is_hold_wanted = true;
+  constexpr double kMillisecond = 1e6;
+  while (!counts.is_holding) {
+    { const waggle::Span span{"to be held"}; }
+    bench::spin_for_ticks(bench::to_ticks(kMillisecond));
+  }
+  const std::uint64_t before_full = dropped_for_full_ring();
+  while (dropped_for_full_ring() < before_full + 1000) bench::child_with_four_attributes(100);
+
+  Section section("full ring");
+  section.add({"ring full, all dropped: child", bench::child});
+  section.add({"ring full, all dropped: child + 4 attributes", bench::child_with_four_attributes});
+  std::vector<std::uint64_t> dropped(section.variants().size());
+  std::uint64_t before = 0;
+  section.run(
+      rounds, round_trip, [&](const Variant&) { before = dropped_for_full_ring(); },
+      [&](const Variant& variant) {
+        // One more than was timed: the parent.
+        dropped[static_cast<std::size_t>(&variant - section.variants().data())] +=
+            dropped_for_full_ring() - before - 1;
+      });
+  counts.is_hold_wanted = false;
+  for (std::size_t i = 0; i < dropped.size(); ++i) {
+    Variant& variant = section.variants()[i];
+    const bool is_exact = dropped[i] == variant.spans;
+    section.report(variant, variant.spans - dropped[i], dropped[i],
+                   is_exact ? "all dropped, as meant" : "VOID: not all were dropped");
+  }
+}
+
+}  // namespace
+
+int main(int argument_count, char** arguments) {
+  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const int rounds = is_quick ? 200 : 1000;
+
+  bench::nanoseconds_per_tick();
+  bench::pin_to_core(bench::kMeasuredCore);
+  bench::RoundTrip round_trip;
+  time_library_spans = open_library();
+  measure_without_tracer(rounds, round_trip);
+
+  bench::ExportCounts counts;
+  waggle::Config config;
+  config.exporters.push_back(std::make_unique<bench::CountingExporter>(counts));
+  config.sampler = std::make_shared<SamplerByName>();
+  // The collector's thread inherits the core of the thread that starts it.
+  bench::pin_to_core(bench::kOtherCore);
+  waggle::Tracing tracing = waggle::start(std::move(config));
+  bench::pin_to_core(bench::kMeasuredCore);
+  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  if (!tracing.is_on()) return 1;
+
+  measure_recording(rounds, round_trip, tracing, counts);
+  measure_full_ring(rounds, round_trip, counts);
+}

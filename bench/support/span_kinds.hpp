@@ -1,0 +1,96 @@
+// The kinds of spans that the recording rows time. Each has its own last character in its spans'
+// names, by which the exporter counts what arrived.
+#ifndef WAGGLE_BENCH_SUPPORT_SPAN_KINDS_HPP
+#define WAGGLE_BENCH_SUPPORT_SPAN_KINDS_HPP
+
+#include <cstdint>
+#include <string>
+#include <waggle/trace.hpp>
+
+#include "support/interleaved.hpp"
+
+namespace bench {
+
+// Values that the compiler cannot know.
+struct Order {
+  std::int64_t id = 4711;
+  double price = 12.5;
+  bool is_paid = true;
+  std::string customer = std::string(20, 'c');
+
+  static const Order& any() {
+    static Order order;
+    asm volatile("" : : "r"(&order) : "memory");
+    return order;
+  }
+};
+
+// Times children of one parent, which is begun and ended outside of the measured time.
+template <class Body>
+inline __attribute__((always_inline)) std::uint64_t time_children(int runs, Body&& body) {
+  const waggle::Span parent{"parent"};
+  return time_loop(runs, body);
+}
+
+inline std::uint64_t child(int runs) {
+  return time_children(runs, [] { const waggle::Span span{"child span A"}; });
+}
+
+inline std::uint64_t child_with_attribute(int runs) {
+  const Order& order = Order::any();
+  return time_children(runs, [&] {
+    waggle::Span span{"child span B"};
+    span.set_attribute("order.id", order.id);
+  });
+}
+
+inline std::uint64_t child_with_four_attributes(int runs) {
+  const Order& order = Order::any();
+  return time_children(runs, [&] {
+    waggle::Span span{"child span C"};
+    span.set_attribute("order.id", order.id);
+    span.set_attribute("price", order.price);
+    span.set_attribute("paid", order.is_paid);
+    span.set_attribute("customer", order.customer);
+  });
+}
+
+inline std::uint64_t root_with_nine_children(int runs) {
+  return time_loop(runs, [] {
+    const waggle::Span root{"root span D"};
+    for (int i = 0; i < 9; ++i) const waggle::Span span{"child span D"};
+  });
+}
+
+template <int depth>
+__attribute__((noinline)) void nest() {
+  const waggle::Span span{"child span E"};
+  if constexpr (depth > 1) nest<depth - 1>();
+  asm volatile("" : : : "memory");
+}
+inline std::uint64_t nested_ten_deep(int runs) {
+  return time_children(runs, [] { nest<10>(); });
+}
+
+// The sampler of recording_bench.cpp drops traces that begin with this name.
+constexpr const char* kUnsampledRoot = "unsampled root";
+
+inline std::uint64_t unsampled_child(int runs) {
+  const waggle::Span parent{kUnsampledRoot};
+  return time_loop(runs, [] { const waggle::Span span{"child span F"}; });
+}
+
+inline std::uint64_t detached_span(int runs) {
+  return time_children(runs, [] { const waggle::DetachedSpan span{"child span G"}; });
+}
+
+inline std::uint64_t child_with_event(int runs) {
+  return time_children(runs, [] {
+    waggle::Span span{"child span H"};
+    span.add_event("cache miss");
+  });
+}
+
+}  // namespace bench
+
+#endif  // WAGGLE_BENCH_SUPPORT_SPAN_KINDS_HPP
