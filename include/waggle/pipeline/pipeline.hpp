@@ -91,7 +91,8 @@ class Pipeline {
   // Counts as lost all that is still here; true if there was nothing. Called when shutdown is over.
   bool give_up_the_rest() {
     std::uint64_t waiting = batch_.size();
-    if (is_sending()) settle(settings_.sender->give_up());
+    const bool was_sending = is_sending();
+    if (was_sending) settle(settings_.sender->give_up());
     batch_.clear();
     const std::uint64_t queued = waiting;
     sources_.threads.for_each([&](ThreadState& thread) {
@@ -102,7 +103,7 @@ class Pipeline {
       terms.drained += waiting - queued;
       drop(terms, DropReason::ShutdownDeadline, waiting);
     });
-    return waiting == 0;
+    return waiting == 0 && !was_sending;
   }
 
   // Takes the books over from a thread that does not come back from an exporter; false if it is not

@@ -1,0 +1,361 @@
+// Encodes batches as OTLP/JSON (opentelemetry-proto, JSON Protobuf Encoding): pure, one pass, a
+// scope after the other. Right under both of Honeycomb's decoders: times and 64-bit numbers are
+// strings, unknown fields are never written, default values are left out.
+#ifndef WAGGLE_OTLP_ENCODER_HPP
+#define WAGGLE_OTLP_ENCODER_HPP
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "waggle/otlp/json_writer.hpp"
+#include "waggle/sdk/exporter.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+
+struct OtlpEncoderOptions {
+  // Leave doubles that are not finite out, and count them: one of Honeycomb's decoders reads them
+  // as 0. Else they are written as the mapping's strings.
+  bool omit_non_finite = false;
+};
+
+class OtlpEncoder {
+ public:
+  explicit OtlpEncoder(OtlpEncoderOptions options = {}) noexcept : options_(options) {}
+
+  // Encodes a whole batch; the text is valid until the next call. Empty for a batch without spans.
+  const std::string& encode(const Batch& batch) {
+    json_.clear();
+    span_ends_.clear();
+    if (batch.spans.empty()) return json_.text();
+    begin(batch.resource);
+    for (const FinishedSpan& span : batch.spans) add(span);
+    finish();
+    return json_.text();
+  }
+
+  // The same in steps, for a caller that watches the size: begin(), add() for each span, grouped by
+  // scope, then finish(). add() returns the size so far.
+  void begin(const Resource& resource) {
+    json_.clear();
+    span_ends_.clear();
+    has_scope_ = false;
+    resource_schema_url_ = resource.schema_url();
+    json_.raw(R"({"resourceSpans":[{"resource":{"attributes":[)");
+    bool is_first = true;
+    for (const ResourceAttribute& attribute : resource.attributes()) {
+      if (!is_first) json_.raw(",");
+      is_first = false;
+      resource_attribute(attribute);
+    }
+    json_.raw(R"(]},"scopeSpans":[)");
+  }
+
+  std::size_t add(const FinishedSpan& span) {
+    if (!has_scope_ || !is_same_scope(span.scope)) {
+      open_scope(span.scope);
+    } else {
+      json_.raw(",");
+    }
+    write_span(span);
+    span_ends_.push_back(json_.size());
+    return json_.size();
+  }
+
+  const std::string& finish() {
+    close_scope();
+    json_.raw("]");
+    schema_url(resource_schema_url_);
+    json_.raw("}]}");
+    return json_.text();
+  }
+
+  // Returns where each span's text ends in the body, in the order of add().
+  const std::vector<std::size_t>& span_ends() const noexcept { return span_ends_; }
+
+  // Returns how many values were left out since the encoder was made, for not being finite.
+  std::uint64_t omitted_values() const noexcept { return omitted_values_; }
+
+ private:
+  static constexpr int kDeepest = 30;
+
+  // ---- scopes ----
+
+  bool is_same_scope(const ScopeView& scope) const noexcept {
+    return scope.name == scope_.name && scope.version == scope_.version &&
+           scope.schema_url == scope_.schema_url;
+  }
+
+  void open_scope(const ScopeView& scope) {
+    if (has_scope_) {
+      close_scope();
+      json_.raw(",");
+    }
+    scope_ = scope;
+    has_scope_ = true;
+    json_.raw(R"({"scope":{)");
+    if (!scope.name.empty()) text_field(R"("name":)", scope.name);
+    if (!scope.version.empty()) {
+      text_field(scope.name.empty() ? R"("version":)" : R"(,"version":)", scope.version);
+    }
+    json_.raw(R"(},"spans":[)");
+  }
+
+  void close_scope() {
+    if (!has_scope_) return;
+    json_.raw("]");
+    schema_url(scope_.schema_url);
+    json_.raw("}");
+  }
+
+  void schema_url(std::string_view url) {
+    if (!url.empty()) text_field(R"(,"schemaUrl":)", url);
+  }
+
+  void resource_attribute(const ResourceAttribute& attribute) {
+    text_field(R"({"key":)", attribute.key);
+    if (attribute.is_number) {
+      json_.raw(R"(,"value":{"intValue":)");
+      json_.int64(attribute.number);
+    } else {
+      json_.raw(R"(,"value":{"stringValue":)");
+      json_.string(attribute.text);
+    }
+    json_.raw("}}");
+  }
+
+  // ---- spans ----
+
+  void write_span(const FinishedSpan& span) {
+    json_.raw(R"({"traceId":)");
+    json_.id(span.trace_id);
+    json_.raw(R"(,"spanId":)");
+    json_.id(span.span_id);
+    if (!span.trace_state.empty()) text_field(R"(,"traceState":)", span.trace_state);
+    if (span.parent_id.is_valid()) {
+      json_.raw(R"(,"parentSpanId":)");
+      json_.id(span.parent_id);
+    }
+    flags(span.trace_flags, span.parent_is_remote);
+    text_field(R"(,"name":)", span.name);
+    count(R"(,"kind":)", static_cast<std::uint32_t>(span.kind));
+    time(R"(,"startTimeUnixNano":)", span.start_unix_nanoseconds);
+    time(R"(,"endTimeUnixNano":)", span.end_unix_nanoseconds);
+    span_attributes(span);
+    count(R"(,"droppedAttributesCount":)", span.dropped_attributes);
+    events(span);
+    count(R"(,"droppedEventsCount":)", span.dropped_events);
+    links(span);
+    count(R"(,"droppedLinksCount":)", span.dropped_links);
+    status(span);
+    json_.raw("}");
+  }
+
+  // The low byte is W3C's; bit 8 says that bit 9 tells whether the context is remote.
+  void flags(std::uint8_t trace_flags, bool is_remote) {
+    json_.raw(R"(,"flags":)");
+    json_.uint32(trace_flags | 0x100U | (is_remote ? 0x200U : 0U));
+  }
+
+  void span_attributes(const FinishedSpan& span) {
+    const bool has_rate = span.sample_rate != 0 && !names_sample_rate(span.attributes);
+    AttributeList list(*this);
+    for (const AttributeView& attribute : span.attributes) list.add(attribute);
+    if (has_rate) list.add_sample_rate(span.sample_rate);
+    list.close();
+  }
+
+  static bool names_sample_rate(ListView<AttributeView> attributes) noexcept {
+    for (const AttributeView& attribute : attributes) {
+      if (attribute.key == "SampleRate" || attribute.key == "sampleRate") return true;
+    }
+    return false;
+  }
+
+  void events(const FinishedSpan& span) {
+    if (span.events.empty()) return;
+    const char* before = R"(,"events":[{)";
+    for (const EventView& event : span.events) {
+      json_.raw(before);
+      before = ",{";
+      time(R"("timeUnixNano":)", event.unix_nanoseconds);
+      text_field(R"(,"name":)", event.name);
+      nested(event.attributes, event.dropped_attributes);
+    }
+    json_.raw("]");
+  }
+
+  void links(const FinishedSpan& span) {
+    if (span.links.empty()) return;
+    const char* before = R"(,"links":[{"traceId":)";
+    for (const LinkView& link : span.links) {
+      json_.raw(before);
+      before = R"(,{"traceId":)";
+      json_.id(link.trace_id);
+      json_.raw(R"(,"spanId":)");
+      json_.id(link.span_id);
+      if (!link.trace_state.empty()) text_field(R"(,"traceState":)", link.trace_state);
+      flags(link.trace_flags, link.is_remote);
+      nested(link.attributes, link.dropped_attributes);
+    }
+    json_.raw("]");
+  }
+
+  void nested(ListView<AttributeView> attributes, std::uint32_t dropped) {
+    AttributeList list(*this);
+    for (const AttributeView& attribute : attributes) list.add(attribute);
+    list.close();
+    count(R"(,"droppedAttributesCount":)", dropped);
+    json_.raw("}");
+  }
+
+  void status(const FinishedSpan& span) {
+    if (span.status == StatusCode::Unset) return;
+    json_.raw(R"(,"status":{"code":)");
+    json_.uint32(static_cast<std::uint32_t>(span.status));
+    if (!span.status_message.empty()) text_field(R"(,"message":)", span.status_message);
+    json_.raw("}");
+  }
+
+  // ---- attributes ----
+
+  // Writes `,"attributes":[...]`, or nothing if nothing was added.
+  class AttributeList {
+   public:
+    explicit AttributeList(OtlpEncoder& encoder) noexcept : encoder_(encoder) {}
+
+    void add(const AttributeView& attribute) {
+      if (encoder_.is_left_out(attribute.value)) return;
+      encoder_.text_field(next(), attribute.key);
+      encoder_.json_.raw(R"(,"value":)");
+      encoder_.value(attribute.value, 1);
+      encoder_.json_.raw("}");
+    }
+
+    void add_sample_rate(std::uint32_t rate) {
+      encoder_.json_.raw(next());
+      encoder_.json_.raw(R"("SampleRate","value":{"intValue":)");
+      encoder_.json_.int64(rate);
+      encoder_.json_.raw("}}");
+    }
+
+    void close() {
+      if (!is_empty_) encoder_.json_.raw("]");
+    }
+
+   private:
+    std::string_view next() noexcept {
+      const bool was_empty = is_empty_;
+      is_empty_ = false;
+      return was_empty ? R"(,"attributes":[{"key":)" : R"(,{"key":)";
+    }
+
+    OtlpEncoder& encoder_;
+    bool is_empty_ = true;
+  };
+
+  bool is_left_out(const ValueView& value) noexcept {
+    const bool is_left_out = options_.omit_non_finite && value.tag() == ValueTag::Double &&
+                             !std::isfinite(value.float64());
+    if (is_left_out) ++omitted_values_;
+    return is_left_out;
+  }
+
+  void value(const ValueView& value, int depth) {
+    switch (value.tag()) {
+      case ValueTag::Empty:
+        return json_.raw("{}");
+      case ValueTag::Boolean:
+        return json_.raw(value.boolean() ? R"({"boolValue":true})" : R"({"boolValue":false})");
+      case ValueTag::Int64:
+        json_.raw(R"({"intValue":)");
+        json_.int64(value.int64());
+        break;
+      case ValueTag::Unsigned:
+        json_.raw(R"({"stringValue":)");
+        json_.uint64(value.word());
+        break;
+      case ValueTag::Double:
+        json_.raw(R"({"doubleValue":)");
+        float64(value.float64());
+        break;
+      case ValueTag::Text:
+      case ValueTag::MangledType:
+        text_field(R"({"stringValue":)", value.text());
+        break;
+      case ValueTag::Bytes:
+        json_.raw(R"({"bytesValue":)");
+        json_.base64(value.text());
+        break;
+      case ValueTag::Array:
+        return elements(value, depth, R"({"arrayValue":{)");
+      case ValueTag::Map:
+        return elements(value, depth, R"({"kvlistValue":{)");
+    }
+    json_.raw("}");
+  }
+
+  void float64(double number) {
+    if (std::isfinite(number)) return json_.float64(number);
+    json_.raw(std::isnan(number) ? R"("NaN")" : number > 0 ? R"("Infinity")" : R"("-Infinity")");
+  }
+
+  // What is nested too deeply for a receiver's parser becomes an empty list.
+  void elements(const ValueView& list, int depth, std::string_view opening) {
+    json_.raw(opening);
+    const char* before = R"("values":[)";
+    if (depth < kDeepest) {
+      for (const AttributeView& element : list.elements()) {
+        if (is_left_out(element.value)) continue;
+        json_.raw(before);
+        before = ",";
+        this->element(element, list.tag() == ValueTag::Map, depth);
+      }
+    }
+    json_.raw(*before == ',' ? "]}}" : "}}");
+  }
+
+  void element(const AttributeView& element, bool has_key, int depth) {
+    if (!has_key) return value(element.value, depth + 1);
+    text_field(R"({"key":)", element.key);
+    json_.raw(R"(,"value":)");
+    value(element.value, depth + 1);
+    json_.raw("}");
+  }
+
+  // ---- fields ----
+
+  void text_field(std::string_view name, std::string_view text) {
+    json_.raw(name);
+    json_.string(text);
+  }
+
+  void time(std::string_view name, std::uint64_t unix_nanoseconds) {
+    json_.raw(name);
+    json_.uint64(unix_nanoseconds);
+  }
+
+  // A zero is the default and left out.
+  void count(std::string_view name, std::uint32_t number) {
+    if (number == 0) return;
+    json_.raw(name);
+    json_.uint32(number);
+  }
+
+  const OtlpEncoderOptions options_;
+  detail::JsonWriter json_;
+  std::vector<std::size_t> span_ends_;
+  std::string resource_schema_url_;
+  ScopeView scope_;
+  bool has_scope_ = false;
+  std::uint64_t omitted_values_ = 0;
+};
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_ENCODER_HPP
