@@ -1,0 +1,95 @@
+// Draws each trace on a terminal, for development: what start() chooses when nobody said where
+// traces go and a person is watching.
+#ifndef WAGGLE_EXPORTERS_CONSOLE_EXPORTER_HPP
+#define WAGGLE_EXPORTERS_CONSOLE_EXPORTER_HPP
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "waggle/exporters/descriptor_writer.hpp"
+#include "waggle/exporters/waterfall.hpp"
+#include "waggle/sdk/exporter.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+
+struct ConsoleOptions {
+  int descriptor = STDERR_FILENO;
+
+  // What is beyond is not drawn, but counted in a line of its own.
+  unsigned traces_per_second = 20;
+};
+
+// Draws the traces of a batch as waterfalls. Colours and the window's width are used on a terminal
+// only (and no colours if NO_COLOR is set or TERM is dumb); elsewhere lines are laid out for 100
+// columns.
+class ConsoleExporter final : public Exporter {
+ public:
+  explicit ConsoleExporter(ConsoleOptions options = {}) noexcept : options_(options) {}
+
+  ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
+    const detail::WaterfallStyle style = style_of(options_.descriptor);
+    const std::string_view service = batch.resource.text("service.name");
+    std::string text;
+    for (detail::SpanList& trace : detail::by_trace(batch.spans)) {
+      if (!may_draw()) continue;
+      if (skipped_ != 0) text += skipped_text();
+      text += detail::Waterfall(std::move(trace), service, style).draw();
+    }
+    const std::string problem = detail::write_by(options_.descriptor, text, deadline);
+    return problem.empty() ? ExportResult{} : ExportResult::failed("the terminal: " + problem);
+  }
+
+ private:
+  static detail::WaterfallStyle style_of(int descriptor) noexcept {
+    detail::WaterfallStyle style;
+    if (::isatty(descriptor) != 1) return style;
+    const char* no_colour = std::getenv("NO_COLOR");
+    const char* terminal = std::getenv("TERM");
+    const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+    style.has_colour = !is_dumb && (no_colour == nullptr || no_colour[0] == '\0');
+    winsize size{};
+    constexpr unsigned kNarrowest = 60;
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col >= kNarrowest) {
+      style.width = size.ws_col;
+    }
+    return style;
+  }
+
+  // A second's allowance begins with its first trace.
+  bool may_draw() noexcept {
+    const TimePoint now = SteadyClock::now();
+    if (now - second_began_ >= std::chrono::seconds(1)) {
+      second_began_ = now;
+      drawn_ = 0;
+    }
+    if (drawn_ == options_.traces_per_second) {
+      ++skipped_;
+      return false;
+    }
+    ++drawn_;
+    return true;
+  }
+
+  std::string skipped_text() {
+    std::string text = "(" + std::to_string(skipped_) + " traces were not drawn: more than " +
+                       std::to_string(options_.traces_per_second) + " a second)\n";
+    skipped_ = 0;
+    return text;
+  }
+
+  const ConsoleOptions options_;
+  TimePoint second_began_{};
+  unsigned drawn_ = 0;
+  std::size_t skipped_ = 0;
+};
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_CONSOLE_EXPORTER_HPP
