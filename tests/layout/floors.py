@@ -45,7 +45,7 @@ HOMES = {
     "nlohmann/": ["otlp/reply.hpp"],
     "thread": ["pipeline/worker.hpp"],
     "condition_variable": ["pipeline/worker.hpp"],
-    "mutex": ["collect/scope_table.hpp", "collect/thread_registry.hpp", "exporters/memory.hpp",
+    "mutex": ["collect/scope_table.hpp", "collect/thread_registry.hpp", "exporters/memory_exporter.hpp",
               "pipeline/worker.hpp", "sdk/diagnostics.hpp", "setup/engine.hpp"],
     "iostream": [], "functional": [], "regex": [], "future": [], "filesystem": [], "sstream": [],
     "httplib.h": [], "openssl/": [], "doctest/": [],

@@ -4,28 +4,24 @@
 #ifndef WAGGLE_OTLP_ENCODER_HPP
 #define WAGGLE_OTLP_ENCODER_HPP
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "waggle/otlp/attribute_writer.hpp"
 #include "waggle/otlp/json_writer.hpp"
 #include "waggle/sdk/exporter.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 
-struct OtlpEncoderOptions {
-  // Leave doubles that are not finite out, and count them: one of Honeycomb's decoders reads them
-  // as 0. Else they are written as the mapping's strings.
-  bool omit_non_finite = false;
-};
-
 class OtlpEncoder {
  public:
-  explicit OtlpEncoder(OtlpEncoderOptions options = {}) noexcept : options_(options) {}
+  explicit OtlpEncoder(OtlpEncoderOptions options = {}) noexcept : attributes_(json_, options) {}
+  OtlpEncoder(const OtlpEncoder&) = delete;
+  OtlpEncoder& operator=(const OtlpEncoder&) = delete;
 
   // Encodes a whole batch; the text is valid until the next call. Empty for a batch without spans.
   const std::string& encode(const Batch& batch) {
@@ -78,11 +74,9 @@ class OtlpEncoder {
   const std::vector<std::size_t>& span_ends() const noexcept { return span_ends_; }
 
   // Returns how many values were left out since the encoder was made, for not being finite.
-  std::uint64_t omitted_values() const noexcept { return omitted_values_; }
+  std::uint64_t omitted_values() const noexcept { return attributes_.omitted_values(); }
 
  private:
-  static constexpr int kDeepest = 30;
-
   // ---- scopes ----
 
   bool is_same_scope(const ScopeView& scope) const noexcept {
@@ -163,10 +157,10 @@ class OtlpEncoder {
 
   void span_attributes(const FinishedSpan& span) {
     const bool has_rate = span.sample_rate != 0 && !names_sample_rate(span.attributes);
-    AttributeList list(*this);
-    for (const AttributeView& attribute : span.attributes) list.add(attribute);
-    if (has_rate) list.add_sample_rate(span.sample_rate);
-    list.close();
+    attributes_.open();
+    for (const AttributeView& attribute : span.attributes) attributes_.add(attribute);
+    if (has_rate) attributes_.add("SampleRate", std::int64_t{span.sample_rate});
+    attributes_.close();
   }
 
   static bool names_sample_rate(ListView<AttributeView> attributes) noexcept {
@@ -206,9 +200,9 @@ class OtlpEncoder {
   }
 
   void nested(ListView<AttributeView> attributes, std::uint32_t dropped) {
-    AttributeList list(*this);
-    for (const AttributeView& attribute : attributes) list.add(attribute);
-    list.close();
+    attributes_.open();
+    for (const AttributeView& attribute : attributes) attributes_.add(attribute);
+    attributes_.close();
     count(R"(,"droppedAttributesCount":)", dropped);
     json_.raw("}");
   }
@@ -218,112 +212,6 @@ class OtlpEncoder {
     json_.raw(R"(,"status":{"code":)");
     json_.uint32(static_cast<std::uint32_t>(span.status));
     if (!span.status_message.empty()) text_field(R"(,"message":)", span.status_message);
-    json_.raw("}");
-  }
-
-  // ---- attributes ----
-
-  // Writes `,"attributes":[...]`, or nothing if nothing was added.
-  class AttributeList {
-   public:
-    explicit AttributeList(OtlpEncoder& encoder) noexcept : encoder_(encoder) {}
-
-    void add(const AttributeView& attribute) {
-      if (encoder_.is_left_out(attribute.value)) return;
-      encoder_.text_field(next(), attribute.key);
-      encoder_.json_.raw(R"(,"value":)");
-      encoder_.value(attribute.value, 1);
-      encoder_.json_.raw("}");
-    }
-
-    void add_sample_rate(std::uint32_t rate) {
-      encoder_.json_.raw(next());
-      encoder_.json_.raw(R"("SampleRate","value":{"intValue":)");
-      encoder_.json_.int64(rate);
-      encoder_.json_.raw("}}");
-    }
-
-    void close() {
-      if (!is_empty_) encoder_.json_.raw("]");
-    }
-
-   private:
-    std::string_view next() noexcept {
-      const bool was_empty = is_empty_;
-      is_empty_ = false;
-      return was_empty ? R"(,"attributes":[{"key":)" : R"(,{"key":)";
-    }
-
-    OtlpEncoder& encoder_;
-    bool is_empty_ = true;
-  };
-
-  bool is_left_out(const ValueView& value) noexcept {
-    const bool is_left_out = options_.omit_non_finite && value.tag() == ValueTag::Double &&
-                             !std::isfinite(value.float64());
-    if (is_left_out) ++omitted_values_;
-    return is_left_out;
-  }
-
-  void value(const ValueView& value, int depth) {
-    switch (value.tag()) {
-      case ValueTag::Empty:
-        return json_.raw("{}");
-      case ValueTag::Boolean:
-        return json_.raw(value.boolean() ? R"({"boolValue":true})" : R"({"boolValue":false})");
-      case ValueTag::Int64:
-        json_.raw(R"({"intValue":)");
-        json_.int64(value.int64());
-        break;
-      case ValueTag::Unsigned:
-        json_.raw(R"({"stringValue":)");
-        json_.uint64(value.word());
-        break;
-      case ValueTag::Double:
-        json_.raw(R"({"doubleValue":)");
-        float64(value.float64());
-        break;
-      case ValueTag::Text:
-      case ValueTag::MangledType:
-        text_field(R"({"stringValue":)", value.text());
-        break;
-      case ValueTag::Bytes:
-        json_.raw(R"({"bytesValue":)");
-        json_.base64(value.text());
-        break;
-      case ValueTag::Array:
-        return elements(value, depth, R"({"arrayValue":{)");
-      case ValueTag::Map:
-        return elements(value, depth, R"({"kvlistValue":{)");
-    }
-    json_.raw("}");
-  }
-
-  void float64(double number) {
-    if (std::isfinite(number)) return json_.float64(number);
-    json_.raw(std::isnan(number) ? R"("NaN")" : number > 0 ? R"("Infinity")" : R"("-Infinity")");
-  }
-
-  // What is nested too deeply for a receiver's parser becomes an empty list.
-  void elements(const ValueView& list, int depth, std::string_view opening) {
-    json_.raw(opening);
-    const char* before = R"("values":[)";
-    if (depth < kDeepest) {
-      for (const AttributeView& element : list.elements()) {
-        if (is_left_out(element.value)) continue;
-        json_.raw(before);
-        before = ",";
-        this->element(element, list.tag() == ValueTag::Map, depth);
-      }
-    }
-    json_.raw(*before == ',' ? "]}}" : "}}");
-  }
-
-  void element(const AttributeView& element, bool has_key, int depth) {
-    if (!has_key) return value(element.value, depth + 1);
-    text_field(R"({"key":)", element.key);
-    json_.raw(R"(,"value":)");
-    value(element.value, depth + 1);
     json_.raw("}");
   }
 
@@ -346,13 +234,12 @@ class OtlpEncoder {
     json_.uint32(number);
   }
 
-  const OtlpEncoderOptions options_;
   detail::JsonWriter json_;
+  detail::AttributeWriter attributes_;
   std::vector<std::size_t> span_ends_;
   std::string resource_schema_url_;
   ScopeView scope_;
   bool has_scope_ = false;
-  std::uint64_t omitted_values_ = 0;
 };
 
 }  // namespace abi1
