@@ -164,6 +164,11 @@ TEST_CASE("values have 1 to 256 characters") {
   CHECK(normalised("foo=   ,bar=3") == "(dropped)");
 }
 
+TEST_CASE("a value that was not trimmed is invalid") {
+  CHECK(waggle::detail::is_trace_state_value(" v"));
+  CHECK_FALSE(waggle::detail::is_trace_state_value("v "));
+}
+
 TEST_CASE("one illegal character in a value drops the whole header (W3C 3.3.1.3.2)") {
   for (const std::string& value :
        {std::string("bar=baz"), std::string("a\tb"), std::string("a\nb"), std::string("a\x7f"),
@@ -318,6 +323,11 @@ TEST_CASE("a member that breaks the grammar tells nothing (OpenTelemetry, TraceS
     CHECK(told.threshold == kUnknownThreshold);
     CHECK_FALSE(told.has_randomness);
   }
+}
+
+TEST_CASE("a member of more than 256 characters tells nothing") {
+  CHECK(threshold_in("ot=th:8;a:" + repeat('x', 249)) == kHalf);
+  CHECK(threshold_in("ot=th:8;a:" + repeat('x', 250)) == kUnknownThreshold);
 }
 
 TEST_CASE("keys of others and empty values are no reason to refuse the member") {

@@ -99,10 +99,10 @@ def run_demo(folder, **variables):
     return result.returncode, result.stdout, [int(port) for port in ports.values()]
 
 
-def run_on_terminal(program, **variables):
+def run_on_terminal(*command, **variables):
     """Runs a program with a terminal as its output; returns its exit code and all that it wrote."""
     ours, its = pty.openpty()
-    with subprocess.Popen([program], env=environment(TERM="xterm", **variables), stdin=its, stdout=its,
+    with subprocess.Popen(command, env=environment(TERM="xterm", **variables), stdin=its, stdout=its,
                           stderr=its) as process:
         os.close(its)
         output = b""
@@ -166,6 +166,13 @@ def test_traces(folder):
     expect("HONEYCOMB_API_KEY" in last, "the last line says how to send traces to Honeycomb")
 
 
+def test_terminal(folder):
+    ports = {name: str(free_port()) for name in ("BACKEND_PORT", "USERS_PORT")}
+    code, output = run_on_terminal(ROOT / "examples/demo.sh", "--programs", folder, **ports)
+    expect(code == 0, "the demo ends well")
+    expect_text(output, "home-activities-mock-data", "find-user", "\x1b[31m", "\x1b[0m")
+
+
 def check_crossing(spans, trace_id):
     """Follows the trace that an outside caller began through both services."""
     request = named(spans["backend"], "GET /api/activities/home", trace_id)
@@ -193,7 +200,7 @@ def check_crossing(spans, trace_id):
 
 def check_failure(spans):
     failed = [span for span in spans["backend"] if span["name"] == "GET /api/activities/broken"]
-    expect(len(failed) == 1 and failed[0]["status"]["code"] == 2, "the failed request is an error")
+    expect(len(failed) == 1 and failed[0].get("status", {}).get("code") == 2, "the failed request is an error")
     events = [event for event in failed[0]["events"] if event["name"] == "exception"]
     expect(len(events) == 1, "the exception is an event")
     exception = attributes_of(events[0])
@@ -228,7 +235,8 @@ def test_refused(folder):
             HONEYCOMB_API_ENDPOINT=f"http://127.0.0.1:{server.server_port}")
     expect(code != 0, "a demo whose traces are refused fails")
     expect(KEY not in output, "the key is not shown")
-    expect_text(output, "FAILED")
+    expect(server.requests, "something was sent")
+    expect_text(output, "FAILED: backend lost spans", "FAILED: users lost spans")
     expect(all(is_free(port) for port in ports), "no service is left behind")
 
 

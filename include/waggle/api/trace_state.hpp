@@ -88,10 +88,11 @@ inline bool has_otel_key(std::string_view list, std::string_view key) noexcept {
 inline OtelTraceState read_otel_value(std::string_view list) noexcept {
   OtelTraceState told;
   told.value = list;
+  if (list.size() > 256) return told;
   TextPieces pairs(list, ';');
   for (std::string_view pair, key, value; pairs.next(pair);) {
     const auto before = static_cast<std::size_t>(pair.data() - list.data());
-    const bool is_bad = list.size() > 256 || !read_otel_pair(pair, key, value) ||
+    const bool is_bad = !read_otel_pair(pair, key, value) ||
                         (before != 0 && has_otel_key(list.substr(0, before - 1), key));
     if (is_bad) return {list, false, false, false, kUnknownThreshold, 0};
     if (key == "th") {

@@ -97,22 +97,25 @@ class TraceStateBuffer {
   void clear() noexcept {
     size_ = 0;
     member_count_ = 0;
-    is_full_ = false;
-    is_full_for_long_ = false;
+    has_dropped_long_ = false;
   }
 
   // Adds a valid member, which lies outside this buffer, at the right.
   void add(std::string_view member) noexcept {
     if (++member_count_ > kMemberLimit) return;
     const bool is_long = member.size() > kLongestKept;
-    while (!has_room(member) && !is_long && drop_last_long()) is_full_for_long_ = true;
-    // Once a member had to leave, those to the right of it leave too, even if they would fit.
-    if (is_full_ || (is_long && is_full_for_long_)) return;
+    // Once a long member had to leave, long ones to the right of it leave too, even if they fit.
+    if (is_long && has_dropped_long_) return;
+    while (!is_long && !has_room(member) && drop_last_long()) {
+    }
     if (has_room(member)) return append(member);
-    (is_long ? is_full_for_long_ : is_full_) = true;
+    if (is_long) has_dropped_long_ = true;
   }
 
  private:
+  static_assert((kMemberLimit - 1) * (kLongestKept + 1) <= kCapacity,
+                "of members that are not long only the last one allowed can lack room");
+
   bool has_room(std::string_view member) const noexcept {
     return size_ + (size_ != 0) + member.size() <= kCapacity;
   }
@@ -131,6 +134,7 @@ class TraceStateBuffer {
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
       if (end - begin > kLongestKept) {
         erase(begin, end);
+        has_dropped_long_ = true;
         return true;
       }
       end = begin == 0 ? 0 : comma;
@@ -150,8 +154,7 @@ class TraceStateBuffer {
 
   std::size_t size_ = 0;
   unsigned member_count_ = 0;
-  bool is_full_ = false;           // a member had to leave
-  bool is_full_for_long_ = false;  // one over 128 characters had to
+  bool has_dropped_long_ = false;
   char text_[kCapacity];
 };
 

@@ -34,8 +34,10 @@ class SpanBatch {
   // Makes the finished spans, grouped by scope, each group in the order in which they were
   // collected. They are valid until the next call to this batch or to `reader`.
   ListView<FinishedSpan> finish(RecordReader& reader) {
-    std::stable_sort(offsets_.begin(), offsets_.end(), [this](std::size_t a, std::size_t b) {
-      return field(a + offsetof(RecordHeader, scope)) < field(b + offsetof(RecordHeader, scope));
+    std::sort(offsets_.begin(), offsets_.end(), [this](std::size_t a, std::size_t b) {
+      const std::uint16_t scope_a = field(a + offsetof(RecordHeader, scope));
+      const std::uint16_t scope_b = field(b + offsetof(RecordHeader, scope));
+      return scope_a != scope_b ? scope_a < scope_b : a < b;
     });
     reader.clear();
     for (std::size_t offset : offsets_) reader.expect(record(offset));

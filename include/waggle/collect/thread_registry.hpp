@@ -85,10 +85,12 @@ class ThreadRegistry {
     if (load_acquire(state.phase) == kThreadFree) return 0;
     const bool has_ended = load_acquire(state.phase) == kThreadEnded;
     const bool was_crowded = is_crowded(state);
-    std::size_t count = read_ring(*state.draining, visit);
-    while (load_acquire(state.draining->retired) != 0) {
+    std::size_t count = 0;
+    for (;;) {
+      // Asked first: what a producer wrote before it left is then all in the ring.
+      const bool is_last = load_acquire(state.draining->retired) == 0;
       count += read_ring(*state.draining, visit);
-      if (!is_empty(*state.draining)) return count;
+      if (is_last || !is_empty(*state.draining)) break;
       Ring* old = state.draining;
       state.draining = old->successor;
       const std::lock_guard<std::mutex> lock(mutex_);
