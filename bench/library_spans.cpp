@@ -1,5 +1,5 @@
-// A shared library that makes spans, as a plugin would: position-independent, with hidden names, opened
-// by dlopen(). It knows waggle's headers and nothing of the program.
+// A shared library that makes spans, as a plugin would: position-independent, with hidden names,
+// opened by dlopen(). It knows waggle's headers and nothing of the program.
 
 #include <waggle/trace.hpp>
 

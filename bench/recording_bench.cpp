@@ -1,5 +1,5 @@
-// What recording a span costs the thread that makes it: before tracing is started, with the exporter
-// running, and with the ring full.
+// What recording a span costs the thread that makes it: before tracing is started, with the
+// exporter running, and with the ring full.
 //   recording_bench [--quick]
 
 #include <dlfcn.h>
@@ -12,7 +12,6 @@
 #include "support/drain.hpp"
 #include "support/interleaved.hpp"
 #include "support/machine.hpp"
-#include "support/round_trip.hpp"
 #include "support/span_kinds.hpp"
 
 namespace {
@@ -28,8 +27,7 @@ class SamplerByName final : public waggle::Sampler {
   void decide(const waggle::RootRequest& request,
               waggle::RootDecision& decision) const noexcept override {
     const bool is_dropped = request.name == bench::kUnsampledRoot;
-    decision.decision =
-        is_dropped ? waggle::Decision::Drop : waggle::Decision::RecordAndSample;
+    decision.decision = is_dropped ? waggle::Decision::Drop : waggle::Decision::RecordAndSample;
     decision.threshold = is_dropped ? waggle::kUnknownThreshold : 0;
   }
 };
@@ -52,14 +50,14 @@ TimeBurst time_library_spans = nullptr;
 
 void nothing(const Variant&) {}
 
-void measure_without_tracer(int rounds, bench::RoundTrip& round_trip) {
-  Section section("no tracer");
-  section.add({"no tracer: empty loop", [](int runs) { return bench::time_loop(runs, [] {}); }});
-  section.add({"no tracer: child", bench::child});
-  section.add({"no tracer: child + 4 attributes", bench::child_with_four_attributes});
-  section.add({"no tracer: child in a shared library", time_library_spans});
+void measure_without_tracer(int rounds, bench::Probes& probes) {
+  Section section("no tracer", probes);
+  section.add("no tracer: empty loop", [](int runs) { return bench::time_loop(runs, [] {}); });
+  section.add("no tracer: child", bench::child);
+  section.add("no tracer: child + 4 attributes", bench::child_with_four_attributes);
+  section.add("no tracer: child in a shared library", time_library_spans);
   for (Variant& variant : section.variants()) variant.runs = 1024;
-  section.run(rounds, round_trip, nothing, nothing);
+  section.run(rounds, nothing, nothing);
   for (Variant& variant : section.variants()) section.report(variant, 0, 0, "not recorded");
 }
 
@@ -75,21 +73,18 @@ void report_recorded(Section& section, Variant& variant, std::uint64_t delivered
   }
 }
 
-void measure_recording(int rounds, bench::RoundTrip& round_trip, waggle::Tracing& tracing,
+void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& tracing,
                        const bench::ExportCounts& counts) {
-  Section section("recording");
-  const auto add = [&](const char* name, TimeBurst time_burst, int spans_per_run = 1) {
-    section.add({name, time_burst, spans_per_run});
-  };
-  add("child", bench::child);
-  add("child + 1 attribute", bench::child_with_attribute);
-  add("child + 4 attributes", bench::child_with_four_attributes);
-  add("root + 9 children, per span", bench::root_with_nine_children, 10);
-  add("nested 10 deep, per span", bench::nested_ten_deep, 10);
-  add("unsampled child", bench::unsampled_child);
-  add("detached span", bench::detached_span);
-  add("child + event", bench::child_with_event);
-  add("child in a shared library", [](int runs) {
+  Section section("recording", probes);
+  section.add("child", bench::child);
+  section.add("child + 1 attribute", bench::child_with_attribute);
+  section.add("child + 4 attributes", bench::child_with_four_attributes);
+  section.add("root + 9 children, per span", bench::root_with_nine_children, 10);
+  section.add("nested 10 deep, per span", bench::nested_ten_deep, 10);
+  section.add("unsampled child", bench::unsampled_child);
+  section.add("detached span", bench::detached_span);
+  section.add("child + event", bench::child_with_event);
+  section.add("child in a shared library", [](int runs) {
     const waggle::Span parent{"parent"};
     return time_library_spans(runs);
   });
@@ -107,7 +102,7 @@ void measure_recording(int rounds, bench::RoundTrip& round_trip, waggle::Tracing
   std::uint64_t before[sizeof(kMarks)] = {};
   for (std::size_t i = 0; kMarks[i] != '\0'; ++i) before[i] = counts.of(kMarks[i]);
 
-  section.run(rounds, round_trip, nothing, [](const Variant&) { bench::wait_until_drained(); });
+  section.run(rounds, nothing, [](const Variant&) { bench::wait_until_drained(); });
 
   tracing.force_flush();
   section.report_clock_pair();
@@ -121,7 +116,7 @@ std::uint64_t dropped_for_full_ring() {
 }
 
 // The exporter holds a batch, so nothing is collected; once the ring is full every span is dropped.
-void measure_full_ring(int rounds, bench::RoundTrip& round_trip, bench::ExportCounts& counts) {
+void measure_full_ring(int rounds, bench::Probes& probes, bench::ExportCounts& counts) {
   counts.is_hold_wanted = true;
   constexpr double kMillisecond = 1e6;
   while (!counts.is_holding) {
@@ -131,13 +126,13 @@ void measure_full_ring(int rounds, bench::RoundTrip& round_trip, bench::ExportCo
   const std::uint64_t before_full = dropped_for_full_ring();
   while (dropped_for_full_ring() < before_full + 1000) bench::child_with_four_attributes(100);
 
-  Section section("full ring");
-  section.add({"ring full, all dropped: child", bench::child});
-  section.add({"ring full, all dropped: child + 4 attributes", bench::child_with_four_attributes});
+  Section section("full ring", probes);
+  section.add("ring full, all dropped: child", bench::child);
+  section.add("ring full, all dropped: child + 4 attributes", bench::child_with_four_attributes);
   std::vector<std::uint64_t> dropped(section.variants().size());
   std::uint64_t before = 0;
   section.run(
-      rounds, round_trip, [&](const Variant&) { before = dropped_for_full_ring(); },
+      rounds, [&](const Variant&) { before = dropped_for_full_ring(); },
       [&](const Variant& variant) {
         // One more than was timed: the parent.
         dropped[static_cast<std::size_t>(&variant - section.variants().data())] +=
@@ -156,13 +151,13 @@ void measure_full_ring(int rounds, bench::RoundTrip& round_trip, bench::ExportCo
 
 int main(int argument_count, char** arguments) {
   const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
-  const int rounds = is_quick ? 200 : 1000;
+  const int rounds = is_quick ? 300 : 3000;
 
   bench::nanoseconds_per_tick();
   bench::pin_to_core(bench::kMeasuredCore);
-  bench::RoundTrip round_trip;
+  bench::Probes probes;
   time_library_spans = open_library();
-  measure_without_tracer(rounds, round_trip);
+  measure_without_tracer(rounds, probes);
 
   bench::ExportCounts counts;
   waggle::Config config;
@@ -175,6 +170,6 @@ int main(int argument_count, char** arguments) {
   for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
   if (!tracing.is_on()) return 1;
 
-  measure_recording(rounds, round_trip, tracing, counts);
-  measure_full_ring(rounds, round_trip, counts);
+  measure_recording(rounds, probes, tracing, counts);
+  measure_full_ring(rounds, probes, counts);
 }

@@ -24,8 +24,7 @@ inline const waggle::detail::Ring& own_ring() { return *waggle_abi1_thread->ring
 
 // Makes so many spans that the collector gives this thread its largest ring.
 inline void grow_ring() {
-  const std::uint64_t largest =
-      waggle::detail::kRingSizes[waggle::detail::kLargestRing].bytes;
+  const std::uint64_t largest = waggle::detail::kRingSizes[waggle::detail::kLargestRing].bytes;
   do {
     for (int i = 0; i < 300; ++i) waggle::Span span{"makes the ring grow"};
     wait_until_drained();

@@ -1,16 +1,18 @@
 // The harness of the recording rows. All variants of a section take turns within one process: each
-// round times the clock pair, the core-to-core round trip and a burst of every variant, so whatever
-// the machine does, it does to all of them. What happens between bursts is not timed.
+// round times the core-to-core round trip, the clock pair and a burst of every variant, so whatever
+// the machine does, it does to all of them. What happens between bursts is not timed. Plain work
+// before and after each burst tells whether the core had its full speed.
 #ifndef WAGGLE_BENCH_SUPPORT_INTERLEAVED_HPP
 #define WAGGLE_BENCH_SUPPORT_INTERLEAVED_HPP
 
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "support/machine.hpp"
+#include "support/plain_work.hpp"
 #include "support/round_trip.hpp"
 #include "support/row.hpp"
 
@@ -28,12 +30,75 @@ inline __attribute__((always_inline)) std::uint64_t time_loop(int runs, Body&& b
 }
 
 // The unit of all ratios: two reads of the tick counter, one behind the other.
-inline std::uint64_t time_clock_pair(int runs) {
-  return time_loop(runs, [] {
-    asm volatile("" : : "r"(read_ticks()));
-    asm volatile("" : : "r"(read_ticks()));
-  });
+inline void read_clock_pair() noexcept {
+  asm volatile("" : : "r"(read_ticks()));
+  asm volatile("" : : "r"(read_ticks()));
 }
+
+inline std::uint64_t time_clock_pair(int runs) { return time_loop(runs, read_clock_pair); }
+
+// Tells the states of the machine apart. Fast is: the core at its full speed, and the other core
+// near.
+class Probes {
+ public:
+  // Looks how far the other core is; holds until the next look.
+  double look_at_distance() {
+    distance_ = round_trip_.measure();
+    return distance_;
+  }
+  double measure_plain_work() noexcept { return plain_work_.measure(); }
+
+  bool is_near() const noexcept { return distance_ <= kNear; }
+  bool is_full_speed(double plain_work) const noexcept { return plain_work_.is_fast(plain_work); }
+
+ private:
+  // Between caches that share a level a line goes and comes in 60 to 100 ns, else in 300 and more.
+  static constexpr double kNear = 150;
+
+  RoundTrip round_trip_;
+  PlainWork plain_work_;
+  double distance_ = 0;
+};
+
+// Timed bursts of one thing.
+class Bursts {
+ public:
+  // Times one more burst; `units` is what the time is divided by.
+  void time(std::uint64_t (*time_burst)(int runs), int runs, int units, Probes& probes) {
+    const double before = probes.measure_plain_work();
+    const auto ticks = static_cast<double>(time_burst(runs));
+    const double after = probes.measure_plain_work();
+    bursts_.push_back(
+        {ticks * nanoseconds_per_tick() / units, (std::max)(before, after), probes.is_near()});
+  }
+
+  Samples all() const {
+    return select([](const Burst&) { return true; });
+  }
+  Samples fast(const Probes& probes) const {
+    return select([&](const Burst& burst) {
+      return burst.is_near && probes.is_full_speed(burst.plain_work);
+    });
+  }
+
+ private:
+  struct Burst {
+    double nanoseconds;
+    double plain_work;
+    bool is_near;
+  };
+
+  template <class Predicate>
+  Samples select(Predicate&& is_wanted) const {
+    Samples samples;
+    for (const Burst& burst : bursts_) {
+      if (is_wanted(burst)) samples.add(burst.nanoseconds);
+    }
+    return samples;
+  }
+
+  std::vector<Burst> bursts_;
+};
 
 // One row to be: how to time a burst of it, and what came of all bursts.
 struct Variant {
@@ -42,39 +107,37 @@ struct Variant {
   int spans_per_run = 1;
   int runs = 256;  // a burst
 
-  Samples nanoseconds_per_span = {};
+  Bursts bursts = {};
   std::uint64_t spans = 0;
 
-  void measure() {
-    const auto ticks = static_cast<double>(time_burst(runs));
-    nanoseconds_per_span.add(ticks * nanoseconds_per_tick() / (runs * spans_per_run));
-    spans += spans_in_burst();
-  }
-  std::uint64_t spans_in_burst() const {
-    return static_cast<std::uint64_t>(runs) * static_cast<std::uint64_t>(spans_per_run);
+  void measure(Probes& probes) {
+    const int spans_per_burst = runs * spans_per_run;
+    bursts.time(time_burst, runs, spans_per_burst, probes);
+    spans += static_cast<std::uint64_t>(spans_per_burst);
   }
 };
 
 class Section {
  public:
-  explicit Section(std::string name) : name_(std::move(name)) {}
+  Section(std::string name, Probes& probes) : name_(std::move(name)), probes_(probes) {}
 
-  Variant& add(Variant variant) { return variants_.emplace_back(std::move(variant)); }
+  void add(const char* name, std::uint64_t (*time_burst)(int runs), int spans_per_run = 1) {
+    variants_.push_back({name, time_burst, spans_per_run});
+  }
   std::vector<Variant>& variants() { return variants_; }
 
   // Measures `rounds` times. `before` and `after` a burst prepare and tidy up, untimed.
   template <class Before, class After>
-  void run(int rounds, RoundTrip& round_trip, Before&& before, After&& after) {
+  void run(int rounds, Before&& before, After&& after) {
     constexpr int kPairs = 256;
     for (int round = 0; round < rounds; ++round) {
-      round_trip_.add(round_trip.measure());
-      const auto pairs = static_cast<double>(time_clock_pair(kPairs));
-      clock_pair_.add(pairs * nanoseconds_per_tick() / kPairs);
+      round_trip_.add(probes_.look_at_distance());
+      clock_pair_.time(time_clock_pair, kPairs, kPairs, probes_);
       // Each round begins with another one, so that none always follows the same.
       for (std::size_t i = 0; i < variants_.size(); ++i) {
         Variant& variant = variants_[(i + static_cast<std::size_t>(round)) % variants_.size()];
         before(variant);
-        variant.measure();
+        variant.measure(probes_);
         after(variant);
       }
     }
@@ -87,28 +150,38 @@ class Section {
     row.count("delivered", 0).count("dropped", 0).text("verdict", "reference");
   }
 
-  // Reports a variant; a row that lost spans which it should not have lost is void.
-  void report(Variant& variant, std::uint64_t delivered, std::uint64_t dropped,
+  // Reports a variant; the verdict says whether the row counts.
+  void report(const Variant& variant, std::uint64_t delivered, std::uint64_t dropped,
               const char* verdict) {
     Row row(variant.name);
-    add_figures(row, variant.nanoseconds_per_span);
+    add_figures(row, variant.bursts);
     row.count("spans", variant.spans).count("delivered", delivered).count("dropped", dropped);
     row.text("verdict", verdict);
   }
 
  private:
-  void add_figures(Row& row, Samples& samples) {
-    const double pair = clock_pair_.median();
+  void add_figures(Row& row, const Bursts& bursts) {
+    Samples samples = bursts.all();
+    const double pair = clock_pair_.all().median();
     row.text("section", name_).number("median_ns", samples.median());
     row.number("clock_pair_ns", pair).number("ratio", samples.median() / pair);
     row.number("p90_ns", samples.percentile(0.9)).number("p99_ns", samples.percentile(0.99));
+    Samples fast = bursts.fast(probes_);
+    Samples fast_pair = clock_pair_.fast(probes_);
+    row.number("fast_share",
+               static_cast<double>(fast.size()) / static_cast<double>(samples.size()));
+    if (!fast.empty() && !fast_pair.empty()) {
+      row.number("fast_median_ns", fast.median());
+      row.number("fast_ratio", fast.median() / fast_pair.median());
+    }
     row.number("round_trip_ns", round_trip_.median());
     row.number("round_trip_p90_ns", round_trip_.percentile(0.9));
   }
 
   std::string name_;
+  Probes& probes_;
   std::vector<Variant> variants_;
-  Samples clock_pair_;
+  Bursts clock_pair_;
   Samples round_trip_;
 };
 

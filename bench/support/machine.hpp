@@ -48,7 +48,7 @@ inline std::uint64_t to_ticks(double nanoseconds) noexcept {
 inline bool pin_to_core(int core) noexcept {
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  CPU_SET(core, &cores);
+  CPU_SET(static_cast<std::size_t>(core), &cores);
   return ::sched_setaffinity(0, sizeof(cores), &cores) == 0;
 }
 

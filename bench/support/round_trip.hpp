@@ -5,9 +5,9 @@
 #define WAGGLE_BENCH_SUPPORT_ROUND_TRIP_HPP
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <condition_variable>
 #include <thread>
 
 #include "support/machine.hpp"

@@ -16,13 +16,15 @@ class Samples {
  public:
   void reserve(std::size_t count) { values_.reserve(count); }
   void add(double value) { values_.push_back(value); }
+  std::size_t size() const noexcept { return values_.size(); }
   bool empty() const noexcept { return values_.empty(); }
 
   // Returns the value that `share` of the samples do not exceed.
   double percentile(double share) {
     if (values_.empty()) return 0;
     const auto rank = static_cast<std::size_t>(share * static_cast<double>(values_.size()));
-    const auto nth = values_.begin() + static_cast<std::ptrdiff_t>((std::min)(rank, values_.size() - 1));
+    const auto nth =
+        values_.begin() + static_cast<std::ptrdiff_t>((std::min)(rank, values_.size() - 1));
     std::nth_element(values_.begin(), nth, values_.end());
     return *nth;
   }

@@ -45,5 +45,6 @@ nlohmann::json home_activities(const UsersClient& users) {
 
 nlohmann::json broken_activities() {
   waggle::Span span{scope, "query-activities"};
+  span.set_status(waggle::StatusCode::Error, "no connection");
   throw std::runtime_error("the activities' database does not answer");
 }

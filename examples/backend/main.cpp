@@ -34,7 +34,6 @@ int main(int argc, char** argv) {
                response.status = 404;
              }));
 
-  const bool has_served = serve(server, port, stop_signals);
+  if (!serve(server, port, stop_signals)) return 1;
   stop_tracing(tracing);
-  return has_served ? 0 : 1;
 }

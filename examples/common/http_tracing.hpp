@@ -5,8 +5,8 @@
 
 #include <httplib.h>
 
+#include <cstdlib>
 #include <exception>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <waggle/trace.hpp>
@@ -49,9 +49,11 @@ inline httplib::Server::Handler traced(std::string route, httplib::Server::Handl
                       {{"http.request.method", request.method},
                        {"url.path", request.path},
                        {"url.scheme", "http"},
-                       {"client.address", request.remote_addr},
-                       {"user_agent.original", request.get_header_value("User-Agent")}}};
+                       {"client.address", request.remote_addr}}};
     if (!route.empty()) span.set_attribute("http.route", route);
+    if (request.has_header("User-Agent")) {
+      span.set_attribute("user_agent.original", request.get_header_value("User-Agent"));
+    }
     set_server_address(span, request);
     // What a user can quote to find the trace of the very request that went wrong.
     response.set_header("X-Trace-Id", std::string(span.context().trace_id().hex().view()));

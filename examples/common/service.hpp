@@ -1,5 +1,5 @@
-// What a service needs around its handlers: a port, and an orderly end on SIGINT and SIGTERM, so that
-// the last spans are sent too.
+// What a service needs around its handlers: a port, and an orderly end on SIGINT and SIGTERM, so
+// that the last spans are sent too.
 #ifndef EXAMPLES_COMMON_SERVICE_HPP
 #define EXAMPLES_COMMON_SERVICE_HPP
 

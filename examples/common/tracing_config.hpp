@@ -25,15 +25,16 @@ inline waggle::Config tracing_config(const char* service_name) {
 
 // Says on stderr why tracing is off, if it is. A service runs on without it.
 inline void report_errors(const waggle::Tracing& tracing) {
-  for (const std::string& error : tracing.errors()) std::cerr << "tracing is off: " << error << '\n';
+  for (const std::string& error : tracing.errors())
+    std::cerr << "tracing is off: " << error << '\n';
 }
 
-// Stops tracing and says on stderr what became of the spans.
+// Stops tracing and says on stdout what became of the spans.
 inline void stop_tracing(waggle::Tracing& tracing) {
   tracing.shutdown();
   const waggle::Stats stats = waggle::stats();
-  std::cerr << "spans: " << stats.delivered << " delivered, "
-            << stats.ended() - stats.delivered << " lost\n";
+  std::cout << "spans: " << stats.delivered << " delivered, " << stats.ended() - stats.delivered
+            << " lost" << std::endl;
 }
 
 #endif  // EXAMPLES_COMMON_TRACING_CONFIG_HPP

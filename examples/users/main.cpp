@@ -47,7 +47,6 @@ int main(int argc, char** argv) {
   httplib::Server server;
   server.Get("/api/users/([^/]+)", traced("/api/users/{handle}", get_user));
 
-  const bool has_served = serve(server, port, stop_signals);
+  if (!serve(server, port, stop_signals)) return 1;
   stop_tracing(tracing);
-  return has_served ? 0 : 1;
 }

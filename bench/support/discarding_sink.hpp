@@ -1,0 +1,109 @@
+// The backend of the export rows: an HTTP/1.1 server in a process of its own, which reads requests
+// to their end, forgets them and answers 200. It does as little as can be done, since it shares the
+// machine with what is measured.
+#ifndef WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
+#define WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+// Starts the process; ends it when destroyed. To be made before any thread is.
+class DiscardingSink {
+ public:
+  DiscardingSink() {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* any_address = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener, any_address, size) != 0 || ::listen(listener, 16) != 0 ||
+        ::getsockname(listener, any_address, &size) != 0) {
+      return;
+    }
+    port_ = ntohs(address.sin_port);
+    process_ = ::fork();
+    if (process_ == 0) serve(listener);
+    ::close(listener);
+  }
+  DiscardingSink(const DiscardingSink&) = delete;
+  DiscardingSink& operator=(const DiscardingSink&) = delete;
+  ~DiscardingSink() {
+    if (process_ <= 0) return;
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+
+  bool is_running() const noexcept { return process_ > 0; }
+  int port() const noexcept { return port_; }
+
+ private:
+  [[noreturn]] static void serve(int listener) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (true) {
+      const int connection = ::accept(listener, nullptr, nullptr);
+      if (connection < 0) ::_exit(1);
+      const int yes = 1;
+      ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+      while (answer_request(connection)) {
+      }
+      ::close(connection);
+    }
+  }
+
+  static bool send_text(int connection, const char* text) {
+    const std::size_t size = std::strlen(text);
+    return ::send(connection, text, size, MSG_NOSIGNAL) == static_cast<ssize_t>(size);
+  }
+
+  // Reads one request with a Content-Length and answers it; false once the peer has gone.
+  static bool answer_request(int connection) {
+    static std::vector<char> buffer(1 << 20);
+    std::string head;
+    std::size_t head_end = std::string::npos;
+    while (head_end == std::string::npos) {
+      const ssize_t size = ::recv(connection, buffer.data(), buffer.size(), 0);
+      if (size <= 0) return false;
+      head.append(buffer.data(), static_cast<std::size_t>(size));
+      head_end = head.find("\r\n\r\n");
+    }
+    const std::size_t have = head.size() - head_end - 4;
+    head.resize(head_end);
+    if (::strcasestr(head.c_str(), "\r\nexpect:") != nullptr &&
+        !send_text(connection, "HTTP/1.1 100 Continue\r\n\r\n")) {
+      return false;
+    }
+    const char* length = ::strcasestr(head.c_str(), "\r\ncontent-length:");
+    std::size_t left = length == nullptr ? 0 : std::strtoull(length + 17, nullptr, 10);
+    left -= have < left ? have : left;
+    while (left > 0) {
+      const ssize_t size = ::recv(connection, buffer.data(), buffer.size(), 0);
+      if (size <= 0) return false;
+      left -= static_cast<std::size_t>(size) < left ? static_cast<std::size_t>(size) : left;
+    }
+    return send_text(connection,
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                     "Content-Length: 2\r\n\r\n{}");
+  }
+
+  int port_ = 0;
+  pid_t process_ = -1;
+};
+
+}  // namespace bench
+
+#endif  // WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
