@@ -7,6 +7,7 @@
 #include "waggle/api/current.hpp"
 #include "waggle/api/detached_span.hpp"
 #include "waggle/api/lifecycle.hpp"
+#include "waggle/api/propagation.hpp"
 #include "waggle/api/span.hpp"
 #include "waggle/api/staging.hpp"
 

@@ -17,7 +17,7 @@ namespace detail {
 inline ThreadState* known_thread_state() noexcept {
   ThreadState* thread = waggle_abi1_thread;
   const bool is_known = thread != nullptr && thread->session == current_session();
-  return is_known && thread->busy == 0 ? thread : nullptr;
+  return is_known ? thread : nullptr;
 }
 
 // Returns the innermost entry; or, if a guard raised a context there whose span is open further out
@@ -144,15 +144,17 @@ class [[nodiscard]] ContextGuard {
     const std::uint32_t session = detail::current_session();
     if (session == 0 || !context.is_valid()) return;
     detail::ThreadState* thread = detail::thread_state(session);
-    if (thread == nullptr || thread->busy != 0) return;
+    if (thread == nullptr) return;
     thread->enter();
     thread->reap();
+    // A span that is current nowhere lends the entry its own token and takes it over.
+    const bool is_lent = span != nullptr && span->is_recording() && !span->is_current();
+    token_ = is_lent ? span->token() : thread->ids.span_id().value;
     detail::ContextBlock::retain(context.fields().block);
-    token_ = thread->ids.span_id().value;
     entry_ = thread->push(context.fields(), nullptr, token_);
     if (entry_ == nullptr) detail::ContextBlock::release(context.fields().block);
-    if (entry_ != nullptr && span != nullptr) span->adopt_entry(*thread, entry_, token_);
-    thread->leave();
+    if (entry_ != nullptr && is_lent) span->adopt_entry(*thread, entry_);
+    thread->leave(session);
   }
 
   void leave() noexcept {

@@ -28,13 +28,12 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_named(const char* name, std::size_t name
 // Below an unsampled span: an identity of its own, so that logs and calls carry it, and no more. It
 // is kept in the entry alone as long as the span is open.
 WAGGLE_OUT_OF_LINE void OpenSpan::begin_unsampled(detail::ThreadState& thread) noexcept {
-  thread.enter();
+  const std::uint32_t open = thread.enter();
   block_ = nullptr;
-  const SpanId span_id = thread.ids.span_id();
-  token_ = span_id.value;
-  entry_ = thread.push_child(thread.top, span_id, this);
+  header_.span_id = thread.ids.span_id();
+  entry_ = thread.push_child(thread.top, header_.span_id, this);
   state_ = State::Unsampled;
-  thread.leave();
+  thread.leave(open);
 }
 
 WAGGLE_OUT_OF_LINE void OpenSpan::begin_with(const detail::Beginning& beginning,
@@ -42,10 +41,6 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_with(const detail::Beginning& beginning,
   const std::uint32_t session = detail::current_session();
   detail::ThreadState* thread = session != 0 ? detail::thread_state(session) : nullptr;
   if (thread == nullptr) return pass_on(beginning.options.parent.context());
-  if (thread->busy != 0) {
-    thread->count_drop(DropReason::Reentrant);
-    return pass_on(beginning.options.parent.context());
-  }
   begin_in_general(*thread, session, beginning, make_current);
 }
 
@@ -70,7 +65,7 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_in_general(detail::ThreadState& thread,
                                                    const detail::Beginning& beginning,
                                                    bool make_current) noexcept {
   const SpanOptions& options = beginning.options;
-  thread.enter();
+  const std::uint32_t open = thread.enter();
   thread.reap();
   open_record(beginning.name.data(), detail::utf8_prefix(beginning.name, kLongestName));
   owner_ = &thread;
@@ -89,7 +84,7 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_in_general(detail::ThreadState& thread,
   }
   if (make_current) become_current(thread);
   if (is_recording()) stage_beginning(beginning);
-  thread.leave();
+  thread.leave(open);
   if ((header_.marks & detail::kExplicitStart) == 0) header_.start = detail::read_ticks();
 }
 
@@ -145,8 +140,7 @@ inline void OpenSpan::settle(bool is_recorded) noexcept {
 
 inline void OpenSpan::become_current(detail::ThreadState& thread) noexcept {
   detail::ContextBlock::retain(block_);
-  token_ = header_.span_id.value;
-  entry_ = thread.push(identity(), this, token_);
+  entry_ = thread.push(identity(), this, token());
   if (entry_ != nullptr) return;
   detail::ContextBlock::release(block_);
   if (is_recording()) call_for_general_end();
@@ -193,17 +187,15 @@ inline SpanContext OpenSpan::context() const noexcept {
 }
 
 inline bool OpenSpan::is_current() const noexcept {
-  return entry_ != nullptr && detail::load_relaxed(entry_->token) == token_;
+  return entry_ != nullptr && detail::load_relaxed(entry_->token) == token();
 }
 
-// Takes a guard's entry as its own, so that the entry reaches this span and ends with it; unless
-// the span is current already.
-inline void OpenSpan::adopt_entry(detail::ThreadState& thread, detail::CurrentEntry* entry,
-                                  std::uint64_t token) noexcept {
-  if (!is_recording() || is_current()) return;
+// Takes over the entry that a guard just pushed for this span under its token(), so that the entry
+// reaches the span and ends with it.
+inline void OpenSpan::adopt_entry(detail::ThreadState& thread,
+                                  detail::CurrentEntry* entry) noexcept {
   owner_ = &thread;
   entry_ = entry;
-  token_ = token;
   detail::store_relaxed(entry->span, this);
 }
 
@@ -224,7 +216,7 @@ WAGGLE_OUT_OF_LINE void OpenSpan::finish_in_general() noexcept {
   if (state_ == State::Unsampled) keep_identity();
   state_ = State::Ended;
   capacity_ = 0;
-  if (entry_ != nullptr) detail::leave_entry(*entry_, token_);
+  if (entry_ != nullptr) detail::leave_entry(*entry_, token());
   if (!was_recording) return;
   if ((header_.marks & detail::kExplicitEnd) == 0) header_.end = now;
   if (session_ != detail::current_session()) {
@@ -236,8 +228,7 @@ WAGGLE_OUT_OF_LINE void OpenSpan::finish_in_general() noexcept {
 }
 
 inline void OpenSpan::submit(detail::ThreadState& thread) noexcept {
-  if (thread.busy != 0) return thread.count_drop(DropReason::Reentrant);
-  thread.enter();
+  const std::uint32_t open = thread.enter();
   Recorder recorder(*this);
   const detail::DroppedCounts none{};
   if (std::memcmp(&lost_, &none, sizeof(none)) != 0) recorder.append_dropped_counts();
@@ -250,7 +241,7 @@ inline void OpenSpan::submit(detail::ThreadState& thread) noexcept {
   } else {
     thread.count_drop(DropReason::RingFull);
   }
-  thread.leave();
+  thread.leave(open);
   if (detail::collector_sleeps() || thread.ring.is_half_full()) detail::wake_collector();
 }
 

@@ -154,7 +154,6 @@ class OpenSpan {
   detail::DroppedCounts lost_;
   detail::ThreadState* owner_;
   detail::CurrentEntry* entry_;  // its entry among the owner's current spans; null: not current
-  std::uint64_t token_;          // of that entry
   detail::ContextBlock* block_;
   detail::SpillBlock* spill_;  // the first and the last block of what did not fit
   detail::SpillBlock* spill_last_;
@@ -204,6 +203,9 @@ class OpenSpan {
   void release_context() noexcept;
   bool is_current() const noexcept;
 
+  // Tells this span's entry from any other's.
+  std::uint64_t token() const noexcept { return header_.span_id.value; }
+
  private:
   friend class ContextGuard;
   friend class Recorder;
@@ -220,8 +222,7 @@ class OpenSpan {
   detail::ContextFields identity() const noexcept;
   void keep_identity() noexcept;
   void become_current(detail::ThreadState& thread) noexcept;
-  void adopt_entry(detail::ThreadState& thread, detail::CurrentEntry* entry,
-                   std::uint64_t token) noexcept;
+  void adopt_entry(detail::ThreadState& thread, detail::CurrentEntry* entry) noexcept;
   void call_for_general_end() noexcept { state_ = State::RecordingRare; }
   void submit(detail::ThreadState& thread) noexcept;
 
@@ -237,7 +238,7 @@ class OpenSpan {
       detail::copy_padded(chunk + sizeof(detail::ChunkHeader), key.data(), key.size());
       detail::store_bytes(chunk + value_at, word.bits);
       used_ += static_cast<std::uint32_t>(value_at + sizeof(word.bits));
-    } else {
+    } else if (is_recording()) {
       stage_word_cold(key, word);
     }
   }
@@ -254,7 +255,7 @@ class OpenSpan {
       detail::copy_padded(chunk + sizeof(detail::ChunkHeader), key.data(), key.size());
       copy_text(chunk + value_at, text.data(), text.size());
       used_ += static_cast<std::uint32_t>(size);
-    } else {
+    } else if (is_recording()) {
       stage_text_cold(key, text);
     }
   }

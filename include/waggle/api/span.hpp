@@ -65,9 +65,8 @@ class [[nodiscard]] Span : public OpenSpan {
   WAGGLE_OUT_OF_LINE void start_child(const char* name, std::size_t name_size,
                                       std::uint32_t session, std::uint16_t scope) noexcept {
     detail::ThreadState* thread = waggle_abi1_thread;
-    if (WAGGLE_UNLIKELY(thread == nullptr || thread->session != session || thread->busy != 0 ||
-                        thread->is_full() || detail::ThreadState::has_ended(*thread->top) ||
-                        name_size > kLongestName)) {
+    if (WAGGLE_UNLIKELY(thread == nullptr || thread->session != session || thread->is_full() ||
+                        detail::ThreadState::has_ended(*thread->top) || name_size > kLongestName)) {
       return begin_named(name, name_size, scope);
     }
     detail::CurrentEntry* innermost = thread->top;
@@ -77,7 +76,7 @@ class [[nodiscard]] Span : public OpenSpan {
       if (traits.inheritance == detail::Inheritance::Unsampled) return begin_unsampled(*thread);
       return begin_named(name, name_size, scope);
     }
-    thread->enter();
+    thread->close();
     owner_ = thread;
     session_ = session;
     block_ = nullptr;
@@ -87,48 +86,54 @@ class [[nodiscard]] Span : public OpenSpan {
     header_.trace_id.low = parent.trace_id.low;
     header_.threshold = parent.threshold;
     header_.span_id = thread->ids.span_id();
-    token_ = header_.span_id.value;
     entry_ = thread->push_child(innermost, header_.span_id, this);
     open_record(name, name_size);
-    thread->leave();
+    thread->leave(session);
     header_.start = detail::read_ticks();
   }
 
   WAGGLE_OUT_OF_LINE void destroy() noexcept {
     detail::ThreadState* thread = waggle_abi1_thread;
-    if (state_ == State::Unsampled && thread != nullptr && thread->is_innermost(entry_, token_)) {
-      --thread->top;
-      return;
-    }
-    if (WAGGLE_UNLIKELY(state_ != State::Recording || thread != owner_ || thread->busy != 0 ||
+    if (WAGGLE_UNLIKELY(state_ != State::Recording)) return destroy_unrecorded(thread);
+    if (WAGGLE_UNLIKELY(thread != owner_ || thread->session != session_ ||
                         session_ != detail::current_session() ||
-                        !thread->is_innermost(entry_, token_) || !thread->ring.has_room())) {
+                        !thread->is_innermost(entry_, token()) || !thread->ring.has_room())) {
       return destroy_in_general();
     }
     const std::size_t size = sizeof(header_) + used_;
     header_.end = detail::read_ticks();
     header_.words = static_cast<std::uint16_t>(size / 8);
-    thread->enter();
+    thread->close();
     write_record(thread->ring.position(), size);
     detail::add_owned(thread->recorded, std::uint64_t{1});
     thread->ring.commit(size);
     --thread->top;
-    thread->leave();
+    thread->leave(session_);
     if (WAGGLE_UNLIKELY(detail::collector_sleeps())) detail::wake_collector();
   }
 
-  // The header's line first, which is always whole; then what was staged.
+  // The header's line first, which is always whole; then what was staged, which is at least a name.
   WAGGLE_INLINE void write_record(char* to, std::size_t size) noexcept {
     const char* from = record_bytes();
     std::memcpy(to, from, sizeof(header_));
     detail::prefetch_for_write(to + kPrefetchAhead);
-    for (std::size_t done = sizeof(header_); done < size; done += detail::kCopyStep) {
+    std::size_t done = sizeof(header_);
+    do {
       std::memcpy(to + done, from + done, detail::kCopyStep);
       detail::prefetch_for_write(to + done + kPrefetchAhead);
-    }
+      done += detail::kCopyStep;
+    } while (done < size);
   }
 
   // ---- the end of the hot path ----
+
+  // An unsampled span only has to give its place back.
+  WAGGLE_INLINE void destroy_unrecorded(detail::ThreadState* thread) noexcept {
+    if (state_ != State::Unsampled || thread == nullptr || !thread->is_innermost(entry_, token())) {
+      return destroy_in_general();
+    }
+    --thread->top;
+  }
 
   WAGGLE_OUT_OF_LINE void destroy_in_general() noexcept {
     finish_in_general();

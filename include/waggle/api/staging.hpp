@@ -245,7 +245,6 @@ WAGGLE_COLD void OpenSpan::set_value(std::string_view key, const AttributeValue&
 }
 
 WAGGLE_COLD void OpenSpan::stage_word_cold(std::string_view key, detail::Word word) noexcept {
-  if (!is_recording()) return;
   if (!stage(detail::ChunkKind::Attribute, word.tag, key, &word.bits, sizeof(word.bits))) {
     detail::count_lost(lost_.attributes);
     call_for_general_end();
@@ -253,7 +252,7 @@ WAGGLE_COLD void OpenSpan::stage_word_cold(std::string_view key, detail::Word wo
 }
 
 WAGGLE_COLD void OpenSpan::stage_text_cold(std::string_view key, std::string_view text) noexcept {
-  if (is_recording()) set_value(key, AttributeValue(text));
+  set_value(key, AttributeValue(text));
 }
 
 inline void OpenSpan::stage_list(detail::ChunkKind kind, Attributes attributes) noexcept {

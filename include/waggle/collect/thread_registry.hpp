@@ -38,7 +38,8 @@ class ThreadRegistry {
   // it; null, and counted, if there is no memory left or the thread is past its end.
   ThreadState* acquire(Hub& hub, ThreadState*& slot) noexcept {
     if (slot != nullptr && slot == tombstone()) return refuse(DropReason::AfterShutdown);
-    if (acquiring() != 0) return refuse(DropReason::Reentrant);
+    const bool is_inside = slot != nullptr && slot->session == 0;
+    if (is_inside || acquiring() != 0) return refuse(DropReason::Reentrant);
     acquiring() = 1;
     auto* state = static_cast<ThreadState*>(has_key_ ? ::pthread_getspecific(key_) : nullptr);
     if (state == nullptr) state = adopt_thread();

@@ -123,7 +123,8 @@ WAGGLE_COLD ThreadState* acquire_thread() noexcept {
   return waggle_abi1_hub.acquire_thread(waggle_abi1_hub, waggle_abi1_thread);
 }
 
-// Returns this thread's state in session `session`, or null.
+// Returns this thread's state in session `session`; null, and the loss counted, if it has none or
+// is inside waggle already.
 inline ThreadState* thread_state(std::uint32_t session) noexcept {
   ThreadState* thread = waggle_abi1_thread;
   return thread != nullptr && thread->session == session ? thread : acquire_thread();
@@ -151,10 +152,10 @@ WAGGLE_INLINE bool collector_sleeps() noexcept {
 // that its thread heeds when it gets there.
 inline void leave_entry(CurrentEntry& entry, std::uint64_t token) noexcept {
   ThreadState* thread = waggle_abi1_thread;
-  if (thread != nullptr && thread->busy == 0 && thread->is_innermost(&entry, token)) {
-    thread->enter();
+  if (thread != nullptr && thread->session != 0 && thread->is_innermost(&entry, token)) {
+    const std::uint32_t session = thread->enter();
     thread->pop();
-    thread->leave();
+    thread->leave(session);
   } else {
     ThreadState::mark_ended(entry, token);
   }

@@ -5,7 +5,9 @@
 #ifndef WAGGLE_CORE_THREAD_STATE_HPP
 #define WAGGLE_CORE_THREAD_STATE_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "waggle/core/atomic.hpp"
 #include "waggle/core/context.hpp"
@@ -52,8 +54,10 @@ static_assert(sizeof(CurrentEntry) == 64, "an entry is one cache line");
 constexpr std::uint32_t kMaxCurrentDepth = 64;
 
 struct alignas(kCacheLine) ThreadState {
-  std::uint32_t session = 0;    // the session of the hub that this state belongs to; 0: nobody's
-  std::uint32_t busy = 0;       // set while this thread is inside waggle: a nested entry is a drop
+  // The session of the hub that this state belongs to; 0 while its thread is inside waggle, so that
+  // a nested entry (from a signal handler or an allocator's hook) is turned away by the same
+  // comparison.
+  std::uint32_t session = 0;
   CurrentEntry* top = entries;  // the innermost current entry; entries[0]: none
   RingProducer ring;
   IdGenerator ids;
@@ -82,13 +86,19 @@ struct alignas(kCacheLine) ThreadState {
     add_owned(dropped[static_cast<std::size_t>(reason)], std::uint64_t{1});
   }
 
-  WAGGLE_INLINE void enter() noexcept {
-    store_relaxed(busy, 1U);
+  // Closes this state to nested entries; leave() takes what enter() returned.
+  WAGGLE_INLINE std::uint32_t enter() noexcept {
+    const std::uint32_t open = load_relaxed(session);
+    close();
+    return open;
+  }
+  WAGGLE_INLINE void close() noexcept {
+    store_relaxed(session, 0U);
     signal_fence();
   }
-  WAGGLE_INLINE void leave() noexcept {
+  WAGGLE_INLINE void leave(std::uint32_t open) noexcept {
     signal_fence();
-    store_relaxed(busy, 0U);
+    store_relaxed(session, open);
   }
 
   WAGGLE_INLINE bool is_full() const noexcept { return top == entries + kMaxCurrentDepth; }

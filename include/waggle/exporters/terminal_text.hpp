@@ -3,6 +3,7 @@
 #ifndef WAGGLE_EXPORTERS_TERMINAL_TEXT_HPP
 #define WAGGLE_EXPORTERS_TERMINAL_TEXT_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -25,19 +26,21 @@ inline std::uint32_t code_point(std::string_view sequence) noexcept {
 }
 
 // Tells whether a terminal might act on it: control characters of both sets, and the marks that
-// turn the direction of writing.
+// turn the direction of writing (Unicode, UAX #9: Bidi_Control).
 inline bool acts_on_terminal(std::uint32_t point) noexcept {
-  return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x200e || point == 0x200f ||
-         (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+  return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c || point == 0x200e ||
+         point == 0x200f || (point >= 0x2028 && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069);
 }
 
-// Returns printable text of at most `longest` characters; what a terminal might act on, or what is
-// no UTF-8, shows as U+FFFD.
+// Returns printable text of at most `longest` characters, the last of them … if something was cut
+// off; what a terminal might act on, or what is no UTF-8, shows as U+FFFD. `longest` is not 0.
 inline std::string terminal_text(std::string_view text, std::size_t longest) {
   std::string shown;
-  std::size_t characters = 0;
-  while (!text.empty()) {
-    if (characters++ == longest) return shown + "…";
+  std::size_t cut_at = 0;
+  for (std::size_t characters = 0; !text.empty(); ++characters) {
+    if (characters == longest) return shown.substr(0, cut_at) + "…";
+    cut_at = shown.size();
     const std::size_t length = utf8_sequence_length(text);
     const bool is_shown = length != 0 && !acts_on_terminal(code_point(text.substr(0, length)));
     shown.append(is_shown ? text.substr(0, length) : kReplacementCharacter);
@@ -58,6 +61,11 @@ inline std::string padded_right(std::string text, std::size_t width) {
   const std::size_t used = columns(text);
   if (used < width) text.append(width - used, ' ');
   return text;
+}
+
+// Fills up with blanks at the left, to `width` columns.
+inline std::string padded_left(const std::string& text, std::size_t width) {
+  return std::string(width - (std::min)(width, columns(text)), ' ') + text;
 }
 
 // Returns a length of time in the unit that suits it: 950ns, 1.25µs, 12.5ms, 3.20s.

@@ -1,16 +1,20 @@
 // Draws traces as text: one line a span, indented below its parent, with a bar that shows when it
-// ran. Pure: spans in, text out.
+// ran; what else is known stands at the line's end if it fits there, or below. Pure: spans in, text
+// out. Takes time and memory in proportion to the spans, however deep they are nested.
 #ifndef WAGGLE_EXPORTERS_WATERFALL_HPP
 #define WAGGLE_EXPORTERS_WATERFALL_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "waggle/exporters/span_notes.hpp"
 #include "waggle/exporters/terminal_text.hpp"
 #include "waggle/sdk/finished_span.hpp"
 
@@ -18,6 +22,7 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
+// Says how to draw. A width below 60 columns is too little for the bars; the lines get longer then.
 struct WaterfallStyle {
   bool has_colour = false;
   std::size_t width = 100;
@@ -27,22 +32,26 @@ using SpanList = std::vector<const FinishedSpan*>;
 
 // Groups spans by trace, in the order in which the traces' first spans stand.
 inline std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
+  const auto hash = [](TraceId id) { return static_cast<std::size_t>(id.high ^ id.low); };
   std::vector<SpanList> traces;
-  std::unordered_map<std::uint64_t, std::size_t> known;
+  std::unordered_map<TraceId, std::size_t, decltype(hash)> known(16, hash);
   for (const FinishedSpan& span : spans) {
-    const auto [place, is_new] =
-        known.emplace(span.trace_id.low ^ span.trace_id.high * 31, traces.size());
+    const auto [place, is_new] = known.emplace(span.trace_id, traces.size());
     if (is_new) traces.emplace_back();
     traces[place->second].push_back(&span);
   }
   return traces;
 }
 
-// Draws one trace. Spans whose parent is not among them stand at the top.
+// Draws one trace, of one span at least. Spans whose parent is not among them stand at the top.
 class Waterfall {
  public:
   Waterfall(SpanList spans, std::string_view service, WaterfallStyle style)
-      : spans_(std::move(spans)), service_(service), style_(style) {
+      : spans_(std::move(spans)),
+        service_(service),
+        style_(style),
+        name_width_((std::min)(style.width * 2 / 5, kWidestName)),
+        deepest_(name_width_ > kShortestName ? (name_width_ - kShortestName) / kStep : 1) {
     std::stable_sort(spans_.begin(), spans_.end(), [](const auto* a, const auto* b) {
       return a->start_unix_nanoseconds < b->start_unix_nanoseconds;
     });
@@ -53,49 +62,102 @@ class Waterfall {
 
   std::string draw() {
     head();
-    for (std::size_t index : tops_) line(index, "", "");
+    for (std::size_t top : tops_) tree(top);
+    // Parents in a circle, which only broken input has, lead up to no top.
+    for (std::size_t index = 0; index < spans_.size(); ++index) {
+      if (!is_drawn_[index]) tree(index);
+    }
     return std::move(text_);
   }
 
  private:
-  static constexpr std::size_t kDeepest = 200;
+  static constexpr std::size_t kWidestName = 48;    // columns for stem and name
+  static constexpr std::size_t kShortestName = 14;  // columns that the stem leaves to the name
+  static constexpr std::size_t kStep = 3;           // columns a level
+  static constexpr std::size_t kKindWidth = 9;
+  static constexpr std::size_t kDurationWidth = 8;
+  static constexpr std::size_t kGap = 2;  // columns between notes
+
+  struct Place {
+    std::size_t index;
+    std::size_t depth;
+    bool has_more;  // siblings follow
+  };
+
+  // ---- the tree ----
 
   void link() {
     std::unordered_map<std::uint64_t, std::size_t> index_of;
-    for (std::size_t i = 0; i < spans_.size(); ++i) index_of[spans_[i]->span_id.value] = i;
+    for (std::size_t i = 0; i < spans_.size(); ++i) index_of.emplace(spans_[i]->span_id.value, i);
     children_.resize(spans_.size());
+    is_drawn_.resize(spans_.size());
     for (std::size_t i = 0; i < spans_.size(); ++i) {
       const auto parent = index_of.find(spans_[i]->parent_id.value);
-      const bool has_parent = parent != index_of.end() && parent->second < i;
-      (has_parent ? children_[parent->second] : tops_).push_back(i);
+      (parent != index_of.end() ? children_[parent->second] : tops_).push_back(i);
     }
   }
+
+  void tree(std::size_t top) {
+    std::vector<Place> waiting{{top, 0, false}};
+    while (!waiting.empty()) {
+      const Place place = waiting.back();
+      waiting.pop_back();
+      is_drawn_[place.index] = true;
+      has_more_.resize(place.depth);
+      has_more_.push_back(place.has_more);
+      const std::size_t first = waiting.size();
+      for (std::size_t child : children_[place.index]) {
+        if (!is_drawn_[child]) waiting.push_back({child, place.depth + 1, true});
+      }
+      const bool has_children = waiting.size() != first;
+      if (has_children) waiting.back().has_more = false;
+      std::reverse(waiting.begin() + static_cast<std::ptrdiff_t>(first), waiting.end());
+      line(*spans_[place.index], place.depth, has_children);
+    }
+  }
+
+  // ---- what stands left of the names ----
+
+  // Continues the lines of all levels to `depth` that have more to come.
+  std::string margin(std::size_t depth) const {
+    std::string text = "  ";
+    for (std::size_t level = 1; level <= depth; ++level) text += has_more_[level] ? "│  " : "   ";
+    return text;
+  }
+
+  // Levels too deep to be indented stand below each other and say how deep they are.
+  std::string stem(std::size_t depth) const {
+    if (depth == 0) return margin(0);
+    if (depth > deepest_) return margin(deepest_ - 1) + "┊" + std::to_string(depth) + " ";
+    return margin(depth - 1) + (has_more_[depth] ? "├─ " : "└─ ");
+  }
+
+  std::string note_stem(std::size_t depth, bool has_children) const {
+    if (depth > deepest_) return margin(deepest_ - 1) + "┊    ";
+    return margin(depth) + (has_children ? "│ " : "  ");
+  }
+
+  // ---- lines ----
 
   void head() {
     paint(kBold, "trace " + std::string(spans_.front()->trace_id.hex().view()));
-    text_ += "  " + terminal_text(service_, 40) + "  " + duration_text(end_ - begin_) + "  " +
-             std::to_string(spans_.size()) + (spans_.size() == 1 ? " span\n" : " spans\n");
+    if (!service_.empty()) text_ += "  " + terminal_text(service_, 40);
+    text_ += "  " + duration_text(end_ - begin_) + "  " + std::to_string(spans_.size()) +
+             (spans_.size() == 1 ? " span\n" : " spans\n");
   }
 
-  // `stem` stands before the line itself, `margin` before the lines below it.
-  void line(std::size_t index, const std::string& stem, const std::string& margin) {
-    const FinishedSpan& span = *spans_[index];
-    const std::size_t name_width = style_.width * 2 / 5;
-    const std::size_t room = name_width > columns(stem) + 8 ? name_width - columns(stem) : 8;
-    text_ += padded_right("  " + stem + terminal_text(span.name, room - 1), name_width + 2);
-    paint(kDim, padded_right(std::string(kind_text(span.kind)), 9));
+  void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
+    const std::string before = stem(depth);
+    const std::size_t name_end = name_width_ + 1;  // a blank before the next column is sure
+    const std::size_t room = name_end - (std::min)(columns(before), name_end - 1);
+    text_ += padded_right(before + terminal_text(span.name, room), name_width_ + 2);
+    paint(kDim, padded_right(std::string(kind_text(span.kind)), kKindWidth));
     paint(span.status == StatusCode::Error ? kRed : kCyan, bar(span));
-    std::string duration = duration_text(span.end_unix_nanoseconds - span.start_unix_nanoseconds);
-    text_.append(8 - (std::min)(columns(duration), std::size_t{8}), ' ') += duration;
-    details(span);
+    const std::string duration =
+        duration_text(span.end_unix_nanoseconds - span.start_unix_nanoseconds);
+    text_ += padded_left(duration, kDurationWidth);
+    notes(span_notes(span), note_stem(depth, has_children));
     text_ += '\n';
-    const std::vector<std::size_t>& below = children_[index];
-    for (std::size_t i = 0; i < below.size(); ++i) {
-      const bool is_last = i + 1 == below.size();
-      const bool is_too_deep = columns(margin) > kDeepest;
-      line(below[i], margin + (is_last ? "└─ " : "├─ "),
-           is_too_deep ? margin : margin + (is_last ? "   " : "│  "));
-    }
   }
 
   static std::string_view kind_text(SpanKind kind) noexcept {
@@ -113,98 +175,83 @@ class Waterfall {
     }
   }
 
+  std::size_t bar_width() const noexcept { return style_.width / 4; }
+
+  // Returns where a point in time lies in the bar, in columns and parts of them.
+  double column(std::uint64_t time) const noexcept {
+    if (end_ == begin_) return 0;
+    return static_cast<double>(time - begin_) / static_cast<double>(end_ - begin_) *
+           static_cast<double>(bar_width());
+  }
+
+  // Every span fills one column at least; one that ends where another begins shares none with it.
   std::string bar(const FinishedSpan& span) const {
-    const std::size_t width = style_.width / 5;
-    const double whole = end_ > begin_ ? static_cast<double>(end_ - begin_) : 1.0;
-    const auto place = [&](std::uint64_t time) {
-      const double share = static_cast<double>(time - begin_) / whole;
-      return (std::min)(static_cast<std::size_t>(share * static_cast<double>(width)), width - 1);
-    };
-    const std::size_t first = place(span.start_unix_nanoseconds);
-    const std::size_t last = (std::max)(first, place(span.end_unix_nanoseconds));
+    const auto begin = static_cast<std::size_t>(column(span.start_unix_nanoseconds));
+    const auto end = static_cast<std::size_t>(std::ceil(column(span.end_unix_nanoseconds)));
+    const std::size_t first = (std::min)(begin, bar_width() - 1);
+    const std::size_t past = (std::max)(first + 1, (std::min)(end, bar_width()));
     std::string drawn = "▏" + std::string(first, ' ');
-    for (std::size_t i = first; i <= last; ++i) drawn += "█";
-    return drawn.append(width - 1 - last, ' ') + "▕";
+    for (std::size_t i = first; i < past; ++i) drawn += "█";
+    return drawn.append(bar_width() - past, ' ') + "▕";
   }
 
-  void details(const FinishedSpan& span) {
-    if (span.status == StatusCode::Error) {
-      paint(kRed, "  error " + terminal_text(span.status_message, 60));
-    }
-    for (std::size_t i = 0; i < (std::min)(span.attributes.size(), kShownAttributes); ++i) {
-      text_ += "  ";
-      paint(kDim, terminal_text(span.attributes[i].key, 40) + "=");
-      text_ += value_text(span.attributes[i].value);
-    }
-    if (span.attributes.size() > kShownAttributes) {
-      text_ += "  +" + std::to_string(span.attributes.size() - kShownAttributes);
-    }
-    for (const EventView& event : span.events) {
-      text_ += "  ◆" + terminal_text(event.name, 30);
-      for (const AttributeView& attribute : event.attributes) {
-        if (attribute.key == "exception.type" || attribute.key == "exception.message") {
-          text_ += " " + value_text(attribute.value);
-        }
+  // ---- notes ----
+
+  static std::size_t width_of(const SpanNote& note) noexcept {
+    return columns(note.label) + columns(note.text);
+  }
+
+  // Writes all notes behind the duration if they fit there, else all below.
+  void notes(const std::vector<SpanNote>& all, const std::string& before) {
+    std::size_t used = name_width_ + 2 + kKindWidth + bar_width() + 2 + kDurationWidth;
+    std::size_t wanted = used;
+    for (const SpanNote& note : all) wanted += kGap + width_of(note);
+    if (wanted > style_.width) used = style_.width;
+    for (const SpanNote& note : all) {
+      if (used + kGap + width_of(note) > style_.width) {
+        text_ += "\n" + before;
+        used = columns(before);
+      } else {
+        text_.append(kGap, ' ');
+        used += kGap;
       }
+      write(note, style_.width - (std::min)(style_.width, used));
+      used += width_of(note);
     }
   }
 
-  static std::string value_text(const ValueView& value) {
-    char number[32];
-    switch (value.tag()) {
-      case ValueTag::Boolean:
-        return value.boolean() ? "true" : "false";
-      case ValueTag::Int64:
-        return std::to_string(value.int64());
-      case ValueTag::Unsigned:
-        return std::to_string(value.word());
-      case ValueTag::Double:
-        std::snprintf(number, sizeof(number), "%g", value.float64());
-        return number;
-      case ValueTag::Text:
-      case ValueTag::MangledType:
-        return terminal_text(value.text(), 48);
-      case ValueTag::Array:
-      case ValueTag::Map:
-        return list_text(value);
-      default:
-        return std::to_string(value.text().size()) + " bytes";
-    }
-  }
-
-  static std::string list_text(const ValueView& list) {
-    std::string text = "[";
-    std::size_t shown = 0;
-    for (const AttributeView& element : list.elements()) {
-      if (shown++ != 0) text += ", ";
-      if (shown > kShownAttributes) return text + "…]";
-      if (!element.key.empty()) text += terminal_text(element.key, 24) + "=";
-      text += value_text(element.value);
-    }
-    return text + "]";
+  void write(const SpanNote& note, std::size_t room) {
+    if (!note.label.empty()) paint(kDim, note.label);
+    const std::size_t label = columns(note.label);
+    const std::size_t left = room > label ? room - label : 1;
+    paint(note.is_error ? kRed : kPlain, terminal_text(note.text, left));
   }
 
   void paint(std::string_view colour, const std::string& text) {
-    if (!style_.has_colour) {
+    if (!style_.has_colour || colour == kPlain) {
       text_ += text;
     } else {
       text_.append(colour).append(text).append("\033[0m");
     }
   }
 
-  static constexpr std::size_t kShownAttributes = 6;
+  static constexpr std::string_view kPlain = "";
   static constexpr std::string_view kBold = "\033[1m";
   static constexpr std::string_view kDim = "\033[2m";
   static constexpr std::string_view kRed = "\033[31m";
   static constexpr std::string_view kCyan = "\033[36m";
 
   SpanList spans_;
-  std::string_view service_;
-  WaterfallStyle style_;
+  const std::string_view service_;
+  const WaterfallStyle style_;
+  const std::size_t name_width_;
+  const std::size_t deepest_;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
   std::vector<std::size_t> tops_;
   std::vector<std::vector<std::size_t>> children_;
+  std::vector<bool> is_drawn_;
+  std::vector<bool> has_more_;  // by level, on the way from the top to the span being drawn
   std::string text_;
 };
 

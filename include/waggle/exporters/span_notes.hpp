@@ -1,0 +1,116 @@
+// What a drawing says about a span beside its bar: why it failed, its attributes, its events. Pure:
+// a span in, short printable texts out.
+#ifndef WAGGLE_EXPORTERS_SPAN_NOTES_HPP
+#define WAGGLE_EXPORTERS_SPAN_NOTES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "waggle/exporters/terminal_text.hpp"
+#include "waggle/sdk/finished_span.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Holds one note; the label is drawn paler than the text that follows it.
+struct SpanNote {
+  std::string label;
+  std::string text;
+  bool is_error = false;
+};
+
+// Of attributes, elements and events, those beyond are only counted.
+constexpr std::size_t kShownNotes = 6;
+
+inline std::string value_text(const ValueView& value);
+
+// Returns [1, 2, 3] for an array, {key=1} for a map.
+inline std::string list_text(const ValueView& list) {
+  const bool is_map = list.tag() == ValueTag::Map;
+  std::string text = is_map ? "{" : "[";
+  std::size_t shown = 0;
+  for (const AttributeView& element : list.elements()) {
+    if (shown != 0) text += ", ";
+    if (shown++ == kShownNotes) {
+      text += "…";
+      break;
+    }
+    if (is_map) text += terminal_text(element.key, 24) + "=";
+    text += value_text(element.value);
+  }
+  return text + (is_map ? "}" : "]");
+}
+
+inline std::string number_text(double number) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", number);
+  return text;
+}
+
+// Returns a value in one line; of raw bytes their number only.
+inline std::string value_text(const ValueView& value) {
+  switch (value.tag()) {
+    case ValueTag::Empty:
+      return {};
+    case ValueTag::Boolean:
+      return value.boolean() ? "true" : "false";
+    case ValueTag::Int64:
+      return std::to_string(value.int64());
+    case ValueTag::Unsigned:
+      return std::to_string(value.word());
+    case ValueTag::Double:
+      return number_text(value.float64());
+    case ValueTag::Array:
+    case ValueTag::Map:
+      return list_text(value);
+    case ValueTag::Bytes:
+      return std::to_string(value.text().size()) + " bytes";
+    default:
+      return terminal_text(value.text(), 60);
+  }
+}
+
+// An event shows its name only, an exception also what it was.
+inline SpanNote event_note(const EventView& event) {
+  SpanNote note{"◆ ", terminal_text(event.name, 32)};
+  for (const AttributeView& attribute : event.attributes) {
+    if (attribute.key == "exception.type" || attribute.key == "exception.message") {
+      note.text += " " + value_text(attribute.value);
+    }
+  }
+  return note;
+}
+
+// Returns what there is to say about a span, the most important first.
+inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
+  std::vector<SpanNote> notes;
+  const auto count_rest = [&](std::size_t size, const char* what) {
+    if (size > kShownNotes) {
+      notes.push_back({"+" + std::to_string(size - kShownNotes) + what, {}});
+    }
+  };
+  if (span.status == StatusCode::Error) {
+    const std::string message = terminal_text(span.status_message, 80);
+    notes.push_back({{}, message.empty() ? "error" : "error: " + message, true});
+  }
+  for (std::size_t i = 0; i < (std::min)(span.attributes.size(), kShownNotes); ++i) {
+    const AttributeView& attribute = span.attributes[i];
+    notes.push_back({terminal_text(attribute.key, 32) + "=", value_text(attribute.value)});
+  }
+  count_rest(span.attributes.size(), " attributes");
+  for (std::size_t i = 0; i < (std::min)(span.events.size(), kShownNotes); ++i) {
+    notes.push_back(event_note(span.events[i]));
+  }
+  count_rest(span.events.size(), " events");
+  return notes;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_SPAN_NOTES_HPP
