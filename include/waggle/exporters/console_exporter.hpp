@@ -6,10 +6,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "waggle/exporters/descriptor_writer.hpp"
 #include "waggle/exporters/waterfall.hpp"
@@ -31,6 +34,14 @@ struct ConsoleOptions {
 class ConsoleExporter final : public Exporter {
  public:
   explicit ConsoleExporter(ConsoleOptions options = {}) noexcept : options_(options) {}
+  ConsoleExporter(const ConsoleExporter&) = delete;
+  ConsoleExporter& operator=(const ConsoleExporter&) = delete;
+
+  // Says how many traces the last seconds left out, if that can be written at once.
+  ~ConsoleExporter() override {
+    if (skipped_ == 0) return;
+    detail::write_by(options_.descriptor, skipped_text(), Deadline::in(Milliseconds(0)));
+  }
 
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
     const detail::WaterfallStyle style = style_of(options_.descriptor);
@@ -54,9 +65,8 @@ class ConsoleExporter final : public Exporter {
     const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
     style.has_colour = !is_dumb && (no_colour == nullptr || no_colour[0] == '\0');
     winsize size{};
-    constexpr unsigned kNarrowest = 60;
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col >= kNarrowest) {
-      style.width = size.ws_col;
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+      style.width = std::clamp(std::size_t{size.ws_col}, kNarrowest, kWidest);
     }
     return style;
   }
@@ -77,11 +87,15 @@ class ConsoleExporter final : public Exporter {
   }
 
   std::string skipped_text() {
-    std::string text = "(" + std::to_string(skipped_) + " traces were not drawn: more than " +
-                       std::to_string(options_.traces_per_second) + " a second)\n";
+    const char* what = skipped_ == 1 ? " trace was" : " traces were";
+    const std::string text = "(" + std::to_string(skipped_) + what + " not drawn: more than " +
+                             std::to_string(options_.traces_per_second) + " a second)\n";
     skipped_ = 0;
     return text;
   }
+
+  static constexpr std::size_t kNarrowest = 60;  // columns; the bars need them
+  static constexpr std::size_t kWidest = 240;
 
   const ConsoleOptions options_;
   TimePoint second_began_{};

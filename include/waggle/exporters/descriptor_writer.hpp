@@ -20,13 +20,14 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
-// Waits until the descriptor takes bytes; false at the deadline or when its other end is gone.
+// Waits until a write would not block: it takes bytes, or says what is wrong. False at the
+// deadline.
 inline bool wait_until_writable(int descriptor, Deadline deadline) noexcept {
   for (;;) {
     const Milliseconds left = deadline.left(SteadyClock::now());
     pollfd state{descriptor, POLLOUT, 0};
     const int ready = ::poll(&state, 1, static_cast<int>(left.count()));
-    if (ready > 0) return (state.revents & POLLOUT) != 0;
+    if (ready > 0) return true;
     if (ready == 0 || errno != EINTR) return false;
   }
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/http/sigpipe_guard.hpp"
 #include "waggle/otlp/encoder.hpp"
 #include "waggle/sdk/exporter.hpp"
 #include "waggle/sdk/result.hpp"
@@ -38,14 +39,24 @@ class FileExporter final : public Exporter {
   ~FileExporter() override { ::close(descriptor_); }
 
   ExportResult export_batch(const Batch& batch, Deadline) noexcept override {
-    line_ = encoder_.encode(batch);
-    if (line_.empty()) return {};
-    line_ += '\n';
-    std::string_view rest = line_;
+    const std::string& object = encoder_.encode(batch);
+    if (object.empty()) return {};
+    line_.assign(is_cut_off_ ? "\n" : "").append(object) += '\n';
+    return write(line_);
+  }
+
+ private:
+  FileExporter(std::string path, int descriptor) noexcept
+      : path_(std::move(path)), descriptor_(descriptor) {}
+
+  // A line that could be written in part only is ended before the next one begins.
+  ExportResult write(std::string_view rest) {
+    const detail::SigpipeGuard guard;
     while (!rest.empty()) {
       const ssize_t size = ::write(descriptor_, rest.data(), rest.size());
       if (size > 0) {
         rest.remove_prefix(static_cast<std::size_t>(size));
+        is_cut_off_ = !rest.empty();
       } else if (errno != EINTR) {
         return ExportResult::failed("cannot write to " + path_ + ": " + std::strerror(errno));
       }
@@ -53,14 +64,11 @@ class FileExporter final : public Exporter {
     return {};
   }
 
- private:
-  FileExporter(std::string path, int descriptor) noexcept
-      : path_(std::move(path)), descriptor_(descriptor) {}
-
   const std::string path_;
   const int descriptor_;
   OtlpEncoder encoder_;
   std::string line_;
+  bool is_cut_off_ = false;
 };
 
 }  // namespace abi1

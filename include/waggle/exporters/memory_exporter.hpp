@@ -50,8 +50,10 @@ class RecordedValue {
     if constexpr (std::is_same_v<T, bool>) {
       return recorded.tag_ == ValueTag::Boolean && recorded.boolean() == value;
     } else if constexpr (std::is_integral_v<T>) {
-      return recorded.tag_ == ValueTag::Int64 &&
-             recorded.int64() == static_cast<std::int64_t>(value);
+      const auto word = static_cast<std::uint64_t>(value);
+      const bool is_above_int64 = std::is_unsigned_v<T> && word >> 63 != 0;
+      return recorded.tag_ == (is_above_int64 ? ValueTag::Unsigned : ValueTag::Int64) &&
+             recorded.word() == word;
     } else if constexpr (std::is_floating_point_v<T>) {
       return recorded.tag_ == ValueTag::Double && !(recorded.float64() < value) &&
              !(recorded.float64() > value);
@@ -89,6 +91,7 @@ struct RecordedLink {
   bool is_remote = false;
   std::string trace_state;
   RecordedAttributes attributes;
+  std::uint32_t dropped_attributes = 0;
 };
 
 // Owns all that FinishedSpan views; see there for each member.
@@ -108,6 +111,7 @@ struct RecordedSpan {
   std::string status_message;
   std::string scope_name;
   std::string scope_version;
+  std::string scope_schema_url;
   RecordedAttributes attributes;
   std::vector<RecordedEvent> events;
   std::vector<RecordedLink> links;
@@ -197,6 +201,7 @@ class MemoryExporter final : public Exporter {
     copied.status_message = span.status_message;
     copied.scope_name = span.scope.name;
     copied.scope_version = span.scope.version;
+    copied.scope_schema_url = span.scope.schema_url;
     copied.attributes = copy(span.attributes);
     for (const EventView& event : span.events) {
       copied.events.push_back({std::string(event.name), event.unix_nanoseconds,
@@ -204,7 +209,8 @@ class MemoryExporter final : public Exporter {
     }
     for (const LinkView& link : span.links) {
       copied.links.push_back({link.trace_id, link.span_id, link.trace_flags, link.is_remote,
-                              std::string(link.trace_state), copy(link.attributes)});
+                              std::string(link.trace_state), copy(link.attributes),
+                              link.dropped_attributes});
     }
     copied.dropped_attributes = span.dropped_attributes;
     copied.dropped_events = span.dropped_events;

@@ -1,5 +1,5 @@
-// What a drawing says about a span beside its bar: why it failed, its attributes, its events. Pure:
-// a span in, short printable texts out.
+// What a drawing says about a span beside its bar: its kind, why it failed, its attributes, its
+// events. Pure: a span in, short printable texts out.
 #ifndef WAGGLE_EXPORTERS_SPAN_NOTES_HPP
 #define WAGGLE_EXPORTERS_SPAN_NOTES_HPP
 
@@ -15,6 +15,22 @@
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
+
+// Returns the kind's name, nothing for the usual one.
+inline const char* kind_text(SpanKind kind) noexcept {
+  switch (kind) {
+    case SpanKind::Server:
+      return "server";
+    case SpanKind::Client:
+      return "client";
+    case SpanKind::Producer:
+      return "producer";
+    case SpanKind::Consumer:
+      return "consumer";
+    default:
+      return "";
+  }
+}
 
 // Holds one note; the label is drawn paler than the text that follows it.
 struct SpanNote {
@@ -88,10 +104,9 @@ inline SpanNote event_note(const EventView& event) {
 // Returns what there is to say about a span, the most important first.
 inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
   std::vector<SpanNote> notes;
-  const auto count_rest = [&](std::size_t size, const char* what) {
-    if (size > kShownNotes) {
-      notes.push_back({"+" + std::to_string(size - kShownNotes) + what, {}});
-    }
+  const auto count_rest = [&](std::size_t size) {
+    if (size > kShownNotes)
+      notes.push_back({"+" + std::to_string(size - kShownNotes) + " more", {}});
   };
   if (span.status == StatusCode::Error) {
     const std::string message = terminal_text(span.status_message, 80);
@@ -101,11 +116,11 @@ inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
     const AttributeView& attribute = span.attributes[i];
     notes.push_back({terminal_text(attribute.key, 32) + "=", value_text(attribute.value)});
   }
-  count_rest(span.attributes.size(), " attributes");
+  count_rest(span.attributes.size());
   for (std::size_t i = 0; i < (std::min)(span.events.size(), kShownNotes); ++i) {
     notes.push_back(event_note(span.events[i]));
   }
-  count_rest(span.events.size(), " events");
+  count_rest(span.events.size());
   return notes;
 }
 

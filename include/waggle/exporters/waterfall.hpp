@@ -151,28 +151,13 @@ class Waterfall {
     const std::size_t name_end = name_width_ + 1;  // a blank before the next column is sure
     const std::size_t room = name_end - (std::min)(columns(before), name_end - 1);
     text_ += padded_right(before + terminal_text(span.name, room), name_width_ + 2);
-    paint(kDim, padded_right(std::string(kind_text(span.kind)), kKindWidth));
+    paint(kDim, padded_right(kind_text(span.kind), kKindWidth));
     paint(span.status == StatusCode::Error ? kRed : kCyan, bar(span));
     const std::string duration =
         duration_text(span.end_unix_nanoseconds - span.start_unix_nanoseconds);
     text_ += padded_left(duration, kDurationWidth);
     notes(span_notes(span), note_stem(depth, has_children));
     text_ += '\n';
-  }
-
-  static std::string_view kind_text(SpanKind kind) noexcept {
-    switch (kind) {
-      case SpanKind::Server:
-        return "server";
-      case SpanKind::Client:
-        return "client";
-      case SpanKind::Producer:
-        return "producer";
-      case SpanKind::Consumer:
-        return "consumer";
-      default:
-        return "";
-    }
   }
 
   std::size_t bar_width() const noexcept { return style_.width / 4; }
