@@ -16,7 +16,7 @@
 #include <string_view>
 #include <thread>
 
-#include "support/counting_exporter.hpp"
+#include "../support/counting_exporter.hpp"
 
 using waggle_test::require;
 using waggle_test::start_counting;

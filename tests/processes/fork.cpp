@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "support/counting_exporter.hpp"
+#include "../support/counting_exporter.hpp"
 
 using waggle_test::CountingExporter;
 using waggle_test::dropped;

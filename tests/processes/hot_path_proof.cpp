@@ -20,7 +20,7 @@
 #include <string_view>
 #include <thread>
 
-#include "support/counting_exporter.hpp"
+#include "../support/counting_exporter.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define UNDER_SANITIZER 1

@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-#include "support/counting_exporter.hpp"
-#include "support/recording.hpp"
+#include "../support/counting_exporter.hpp"
+#include "../support/recording.hpp"
 
 using waggle_test::Recording;
 using waggle_test::require;

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "support/counting_exporter.hpp"
+#include "../support/counting_exporter.hpp"
 
 using waggle::DropReason;
 using waggle_test::dropped;

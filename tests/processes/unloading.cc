@@ -1,12 +1,12 @@
 // Opens an instrumented library, makes spans in it, closes it while they are still in the ring, and
-// sees that it is gone and the spans are not. Built by libraries_test.sh for each pair of
+// sees that it is gone and the spans are not. Built by compiler_pairs_test.sh for each pair of
 // compilers.
 #include <dlfcn.h>
 
 #include <thread>
 
-#include "support/counting_exporter.hpp"
-#include "support/recording.hpp"
+#include "../support/counting_exporter.hpp"
+#include "../support/recording.hpp"
 
 using waggle_test::require;
 

@@ -4,16 +4,14 @@
 #ifndef WAGGLE_COLLECT_RECORD_READER_HPP
 #define WAGGLE_COLLECT_RECORD_READER_HPP
 
-#include <cxxabi.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "waggle/api/trace_state.hpp"
+#include "waggle/collect/record_chunks.hpp"
 #include "waggle/collect/sampling_weight.hpp"
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/text_arena.hpp"
@@ -26,30 +24,6 @@
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-// Returns the readable form of a type's mangled name.
-inline std::string demangled(std::string_view mangled) {
-  int failure = 0;
-  char* name = abi::__cxa_demangle(std::string(mangled).c_str(), nullptr, nullptr, &failure);
-  std::string result(failure == 0 && name != nullptr ? std::string_view(name) : mangled);
-  std::free(name);
-  return result;
-}
-
-// Calls `visit(header, key, value)` for each chunk of a record's body.
-template <class Visit>
-void for_each_chunk(std::string_view chunks, Visit&& visit) {
-  ChunkHeader header;
-  while (chunks.size() >= sizeof(header)) {
-    std::memcpy(&header, chunks.data(), sizeof(header));
-    const std::size_t value_at = sizeof(header) + padded(header.key_size);
-    const std::size_t size = value_at + padded(header.value_size);
-    if (size > chunks.size()) return;
-    visit(header, chunks.substr(sizeof(header), header.key_size),
-          chunks.substr(value_at, header.value_size));
-    chunks.remove_prefix(size);
-  }
-}
 
 // Reads the records of one batch. Every record is announced by expect() first: then the lists have
 // their final place before the first span points into them.

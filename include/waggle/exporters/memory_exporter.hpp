@@ -55,8 +55,8 @@ class RecordedValue {
       return recorded.tag_ == (is_above_int64 ? ValueTag::Unsigned : ValueTag::Int64) &&
              recorded.word() == word;
     } else if constexpr (std::is_floating_point_v<T>) {
-      return recorded.tag_ == ValueTag::Double && !(recorded.float64() < value) &&
-             !(recorded.float64() > value);
+      return recorded.tag_ == ValueTag::Double && recorded.float64() <= value &&
+             recorded.float64() >= value;
     } else {
       return recorded.tag_ == ValueTag::Text && recorded.payload_ == std::string_view(value);
     }

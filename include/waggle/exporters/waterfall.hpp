@@ -140,10 +140,14 @@ class Waterfall {
   // ---- lines ----
 
   void head() {
+    const std::string what = spans_.size() == 1 ? " span\n" : " spans\n";
+    const std::string sums =
+        "  " + duration_text(end_ - begin_) + "  " + std::to_string(spans_.size()) + what;
     paint(kBold, "trace " + std::string(spans_.front()->trace_id.hex().view()));
-    if (!service_.empty()) text_ += "  " + terminal_text(service_, 40);
-    text_ += "  " + duration_text(end_ - begin_) + "  " + std::to_string(spans_.size()) +
-             (spans_.size() == 1 ? " span\n" : " spans\n");
+    const std::size_t used = 39 + columns(sums);  // "trace ", the id, a gap, no line break
+    const std::size_t room = style_.width > used ? style_.width - used : 1;
+    if (!service_.empty()) text_ += "  " + terminal_text(service_, room);
+    text_ += sums;
   }
 
   void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
@@ -153,9 +157,8 @@ class Waterfall {
     text_ += padded_right(before + terminal_text(span.name, room), name_width_ + 2);
     paint(kDim, padded_right(kind_text(span.kind), kKindWidth));
     paint(span.status == StatusCode::Error ? kRed : kCyan, bar(span));
-    const std::string duration =
-        duration_text(span.end_unix_nanoseconds - span.start_unix_nanoseconds);
-    text_ += padded_left(duration, kDurationWidth);
+    const std::uint64_t lasted = span.end_unix_nanoseconds - span.start_unix_nanoseconds;
+    text_ += padded_left(duration_text(lasted), kDurationWidth);
     notes(span_notes(span), note_stem(depth, has_children));
     text_ += '\n';
   }
@@ -164,9 +167,8 @@ class Waterfall {
 
   // Returns where a point in time lies in the bar, in columns and parts of them.
   double column(std::uint64_t time) const noexcept {
-    if (end_ == begin_) return 0;
-    return static_cast<double>(time - begin_) / static_cast<double>(end_ - begin_) *
-           static_cast<double>(bar_width());
+    const auto whole = static_cast<double>((std::max)(end_ - begin_, std::uint64_t{1}));
+    return static_cast<double>(time - begin_) / whole * static_cast<double>(bar_width());
   }
 
   // Every span fills one column at least; one that ends where another begins shares none with it.

@@ -51,11 +51,16 @@ class AttributeWriter {
   std::uint64_t omitted_values() const noexcept { return omitted_values_; }
 
  private:
-  // What is nested more deeply may be more than a receiver's protobuf parser takes.
+  // Where only scalars may stand: a map costs three nested messages, and a receiver's protobuf
+  // parser commonly takes a hundred.
   static constexpr int kDeepest = 30;
 
   void begin_pair(std::string_view key) {
-    json_.raw(is_empty_ ? R"(,"attributes":[{"key":)" : R"(,{"key":)");
+    if (is_empty_) {
+      json_.raw(R"(,"attributes":[{"key":)");
+    } else {
+      json_.raw(R"(,{"key":)");
+    }
     is_empty_ = false;
     json_.string(key);
     json_.raw(R"(,"value":)");
@@ -108,16 +113,16 @@ class AttributeWriter {
     json_.raw(std::isnan(number) ? R"("NaN")" : number > 0 ? R"("Infinity")" : R"("-Infinity")");
   }
 
+  // A list that is nested too deeply becomes the empty value: to call it an empty list were wrong.
   void elements(const ValueView& list, int depth, std::string_view opening) {
+    if (depth == kDeepest) return json_.raw("{}");
     json_.raw(opening);
     bool is_first = true;
-    if (depth < kDeepest) {
-      for (const AttributeView& item : list.elements()) {
-        if (is_left_out(item.value)) continue;
-        json_.raw(is_first ? R"("values":[)" : ",");
-        is_first = false;
-        element(item, list.tag() == ValueTag::Map, depth + 1);
-      }
+    for (const AttributeView& item : list.elements()) {
+      if (is_left_out(item.value)) continue;
+      json_.raw(is_first ? R"("values":[)" : ",");
+      is_first = false;
+      element(item, list.tag() == ValueTag::Map, depth + 1);
     }
     json_.raw(is_first ? "}}" : "]}}");
   }

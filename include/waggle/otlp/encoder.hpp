@@ -11,67 +11,82 @@
 #include <vector>
 
 #include "waggle/otlp/attribute_writer.hpp"
+#include "waggle/otlp/body_parts.hpp"
 #include "waggle/otlp/json_writer.hpp"
 #include "waggle/sdk/exporter.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 
+// Encodes one batch after the other. For one thread; keeps its memory from batch to batch.
 class OtlpEncoder {
  public:
   explicit OtlpEncoder(OtlpEncoderOptions options = {}) noexcept : attributes_(json_, options) {}
   OtlpEncoder(const OtlpEncoder&) = delete;
   OtlpEncoder& operator=(const OtlpEncoder&) = delete;
 
-  // Encodes a whole batch; the text is valid until the next call. Empty for a batch without spans.
+  // Encodes a whole batch; the text is valid until the next call. Empty for a batch without spans:
+  // an envelope without any is never sent (OTLP, Empty Telemetry Envelopes).
   const std::string& encode(const Batch& batch) {
-    json_.clear();
-    span_ends_.clear();
-    if (batch.spans.empty()) return json_.text();
     begin(batch.resource);
     for (const FinishedSpan& span : batch.spans) add(span);
-    finish();
-    return json_.text();
+    return finish();
   }
 
   // The same in steps, for a caller that watches the size: begin(), add() for each span, grouped by
-  // scope, then finish(). add() returns the size so far.
+  // scope, then finish(). What the scopes' views point to has to stay until then.
   void begin(const Resource& resource) {
     json_.clear();
-    span_ends_.clear();
-    has_scope_ = false;
+    parts_.clear();
     resource_schema_url_ = resource.schema_url();
-    json_.raw(R"({"resourceSpans":[{"resource":{"attributes":[)");
-    bool is_first = true;
+    json_.raw(R"({"resourceSpans":[{"resource":{)");
+    const char* before = R"("attributes":[)";
     for (const ResourceAttribute& attribute : resource.attributes()) {
-      if (!is_first) json_.raw(",");
-      is_first = false;
+      json_.raw(before);
+      before = ",";
       resource_attribute(attribute);
     }
-    json_.raw(R"(]},"scopeSpans":[)");
+    if (!resource.attributes().empty()) json_.raw("]");
+    json_.raw(R"(},"scopeSpans":[)");
+    parts_.end_head(json_.size());
   }
 
+  // Adds a span and returns the size so far; finish() adds some brackets and the schema URLs.
   std::size_t add(const FinishedSpan& span) {
-    if (!has_scope_ || !is_same_scope(span.scope)) {
+    if (!parts_.has_scope() || !is_same_scope(span.scope)) {
       open_scope(span.scope);
     } else {
       json_.raw(",");
     }
+    const std::size_t begin = json_.size();
     write_span(span);
-    span_ends_.push_back(json_.size());
+    parts_.add_span({begin, json_.size()});
     return json_.size();
   }
 
+  // Returns the whole body, as encode() does.
   const std::string& finish() {
+    if (!parts_.has_scope()) {
+      json_.clear();
+      return json_.text();
+    }
     close_scope();
+    parts_.begin_tail(json_.size());
     json_.raw("]");
     schema_url(resource_schema_url_);
     json_.raw("}]}");
     return json_.text();
   }
 
-  // Returns where each span's text ends in the body, in the order of add().
-  const std::vector<std::size_t>& span_ends() const noexcept { return span_ends_; }
+  // Returns where each span's object stands in the body, in the order of add().
+  const std::vector<ByteRange>& span_ranges() const noexcept { return parts_.spans(); }
+
+  // Makes `body` what encode() would give for `count` of the spans, from number `first` on, by
+  // copying. Only after finish(), and for spans that are there; empty if `count` is 0.
+  void copy_part(std::size_t first, std::size_t count, std::string& body) {
+    body.clear();
+    if (count != 0) parts_.copy(json_.text(), first, first + count, body);
+  }
 
   // Returns how many values were left out since the encoder was made, for not being finite.
   std::uint64_t omitted_values() const noexcept { return attributes_.omitted_values(); }
@@ -85,25 +100,27 @@ class OtlpEncoder {
   }
 
   void open_scope(const ScopeView& scope) {
-    if (has_scope_) {
+    if (parts_.has_scope()) {
       close_scope();
       json_.raw(",");
     }
     scope_ = scope;
-    has_scope_ = true;
+    const std::size_t begin = json_.size();
     json_.raw(R"({"scope":{)");
     if (!scope.name.empty()) text_field(R"("name":)", scope.name);
     if (!scope.version.empty()) {
       text_field(scope.name.empty() ? R"("version":)" : R"(,"version":)", scope.version);
     }
     json_.raw(R"(},"spans":[)");
+    parts_.open_scope({begin, json_.size()});
   }
 
   void close_scope() {
-    if (!has_scope_) return;
+    const std::size_t begin = json_.size();
     json_.raw("]");
     schema_url(scope_.schema_url);
     json_.raw("}");
+    parts_.close_scope({begin, json_.size()});
   }
 
   void schema_url(std::string_view url) {
@@ -236,10 +253,9 @@ class OtlpEncoder {
 
   detail::JsonWriter json_;
   detail::AttributeWriter attributes_;
-  std::vector<std::size_t> span_ends_;
+  detail::BodyParts parts_;
   std::string resource_schema_url_;
   ScopeView scope_;
-  bool has_scope_ = false;
 };
 
 }  // namespace abi1
