@@ -116,6 +116,7 @@ TEST_CASE("values compare by kind and value") {
   CHECK(span.attribute("part") == 0.5);
   CHECK(span.attribute("part") == 0.5F);
   CHECK(span.attribute("part") != 0.25);
+  CHECK(span.attribute("part") != 0.75);
   CHECK(span.attribute("unordered") != 0.5);
   CHECK(span.attribute("text") == "1");
   CHECK(span.attribute("text") == std::string("1"));

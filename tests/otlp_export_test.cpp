@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -276,4 +277,27 @@ TEST_CASE("mistakes in the configuration are told all at once, and tracing stays
   CHECK_FALSE(tracing.is_on());
   waggle::Span span{"nothing"};
   CHECK_FALSE(span.is_recording());
+}
+
+TEST_CASE("values that are no finite numbers are left out for Honeycomb, and that is told once") {
+  RawServer server(always(http_reply(200, "{}")));
+  Messages messages;
+  waggle::Config config = config_for(server, messages);
+  config.api_key = "hcaik_0123456789";
+  auto tracing = waggle::start(std::move(config));
+  for (int i = 0; i < 2; ++i) {
+    {
+      waggle::Span span{"divided"};
+      span.set_attribute("ratio", std::numeric_limits<double>::quiet_NaN());
+      span.set_attribute("count", 1);
+    }
+    tracing.force_flush();
+  }
+  tracing.shutdown();
+  CHECK(messages.texts.size() == 1);
+  CHECK(messages.mention("finite"));
+  const json body = json::parse(server.requests().at(0).body);
+  const json& span = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+  CHECK(attribute(span, "ratio") == nullptr);
+  CHECK(attribute(span, "count") != nullptr);
 }

@@ -10,22 +10,12 @@
 
 #include "waggle/collect/text_arena.hpp"
 #include "waggle/core/record.hpp"
+#include "waggle/otlp/utf8.hpp"
 #include "waggle/sdk/finished_span.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-// Returns the first `count` characters of `text`.
-inline std::string_view first_characters(std::string_view text, std::size_t count) noexcept {
-  if (text.size() <= count) return text;
-  std::size_t end = 0;
-  for (; end < text.size(); ++end) {
-    const bool begins_character = (text[end] & '\xc0') != '\x80';
-    if (begins_character && count-- == 0) break;
-  }
-  return text.substr(0, end);
-}
 
 inline ValueView limited(const ValueView& value, std::size_t length, TextArena& texts);
 
@@ -48,7 +38,7 @@ inline ValueView limited_elements(const ValueView& value, std::size_t length, Te
 inline ValueView limited(const ValueView& value, std::size_t length, TextArena& texts) {
   switch (value.tag()) {
     case ValueTag::Text:
-      return {value.tag(), first_characters(value.text(), length)};
+      return {value.tag(), leading_characters(value.text(), length)};
     case ValueTag::Bytes:
       return {value.tag(), value.text().substr(0, length)};
     case ValueTag::Array:

@@ -50,10 +50,12 @@ class Waterfall {
       : spans_(std::move(spans)),
         service_(service),
         style_(style),
+        bar_width_(style.width / 4),
         name_width_((std::min)(style.width * 2 / 5, kWidestName)),
         deepest_(name_width_ > kShortestName ? (name_width_ - kShortestName) / kStep : 1) {
-    std::stable_sort(spans_.begin(), spans_.end(), [](const auto* a, const auto* b) {
-      return a->start_unix_nanoseconds < b->start_unix_nanoseconds;
+    // Spans that start together keep their order: in a batch they stand one behind the other.
+    std::sort(spans_.begin(), spans_.end(), [](const auto* a, const auto* b) {
+      return std::pair(a->start_unix_nanoseconds, a) < std::pair(b->start_unix_nanoseconds, b);
     });
     begin_ = spans_.front()->start_unix_nanoseconds;
     for (const FinishedSpan* span : spans_) end_ = (std::max)(end_, span->end_unix_nanoseconds);
@@ -163,23 +165,21 @@ class Waterfall {
     text_ += '\n';
   }
 
-  std::size_t bar_width() const noexcept { return style_.width / 4; }
-
   // Returns where a point in time lies in the bar, in columns and parts of them.
   double column(std::uint64_t time) const noexcept {
     const auto whole = static_cast<double>((std::max)(end_ - begin_, std::uint64_t{1}));
-    return static_cast<double>(time - begin_) / whole * static_cast<double>(bar_width());
+    return static_cast<double>(time - begin_) / whole * static_cast<double>(bar_width_);
   }
 
   // Every span fills one column at least; one that ends where another begins shares none with it.
   std::string bar(const FinishedSpan& span) const {
     const auto begin = static_cast<std::size_t>(column(span.start_unix_nanoseconds));
     const auto end = static_cast<std::size_t>(std::ceil(column(span.end_unix_nanoseconds)));
-    const std::size_t first = (std::min)(begin, bar_width() - 1);
-    const std::size_t past = (std::max)(first + 1, (std::min)(end, bar_width()));
+    const std::size_t first = (std::min)(begin, bar_width_ - 1);
+    const std::size_t past = (std::max)(first + 1, (std::min)(end, bar_width_));
     std::string drawn = "▏" + std::string(first, ' ');
     for (std::size_t i = first; i < past; ++i) drawn += "█";
-    return drawn.append(bar_width() - past, ' ') + "▕";
+    return drawn.append(bar_width_ - past, ' ') + "▕";
   }
 
   // ---- notes ----
@@ -190,7 +190,7 @@ class Waterfall {
 
   // Writes all notes behind the duration if they fit there, else all below.
   void notes(const std::vector<SpanNote>& all, const std::string& before) {
-    std::size_t used = name_width_ + 2 + kKindWidth + bar_width() + 2 + kDurationWidth;
+    std::size_t used = name_width_ + 2 + kKindWidth + bar_width_ + 2 + kDurationWidth;
     std::size_t wanted = used;
     for (const SpanNote& note : all) wanted += kGap + width_of(note);
     if (wanted > style_.width) used = style_.width;
@@ -231,6 +231,7 @@ class Waterfall {
   SpanList spans_;
   const std::string_view service_;
   const WaterfallStyle style_;
+  const std::size_t bar_width_;
   const std::size_t name_width_;
   const std::size_t deepest_;
   std::uint64_t begin_ = 0;

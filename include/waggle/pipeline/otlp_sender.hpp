@@ -63,6 +63,9 @@ class OtlpSender {
   }
 
   bool is_busy() const noexcept { return is_busy_; }
+
+  // Returns how many attribute values were left out so far because they are not finite numbers.
+  std::uint64_t omitted_values() const noexcept { return encoder_.omitted_values(); }
   std::uint64_t spans_in_flight() const noexcept { return is_busy_ ? spans_ : 0; }
 
   // Moves the request on; true once there is a verdict.

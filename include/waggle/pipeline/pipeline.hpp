@@ -189,10 +189,18 @@ class Pipeline {
     if (is_left_behind()) return;
     if (settings_.sender != nullptr) {
       settings_.sender->begin(batch);
+      tell_omitted_values();
     } else {
       settle(verdict);
     }
     batch_.clear();
+  }
+
+  void tell_omitted_values() {
+    if (settings_.sender->omitted_values() == 0) return;
+    diagnostics_->once("omitted",
+                       "attribute values that are no finite numbers are left out: Honeycomb might "
+                       "read them as 0");
   }
 
   // With a sender beside them, the exporters' failures are told but the sender's answer counts.

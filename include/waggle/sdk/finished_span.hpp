@@ -70,17 +70,20 @@ class ValueView::Elements {
     }
 
    private:
+    // What is cut off ends the walk.
     void read() noexcept {
       detail::ChunkHeader header;
-      size_ = rest_.size();
-      if (rest_.size() < sizeof(header)) return;
-      std::memcpy(&header, rest_.data(), sizeof(header));
+      const std::string_view rest = rest_;
+      rest_ = rest.substr(rest.size());
+      if (rest.size() < sizeof(header)) return;
+      std::memcpy(&header, rest.data(), sizeof(header));
       const std::size_t value_at = sizeof(header) + detail::padded(header.key_size);
       const std::size_t size = value_at + detail::padded(header.value_size);
-      if (size > rest_.size()) return;
+      if (size > rest.size()) return;
+      rest_ = rest;
       size_ = size;
-      element_ = {rest_.substr(sizeof(header), header.key_size),
-                  ValueView(header.tag, rest_.substr(value_at, header.value_size))};
+      element_ = {rest.substr(sizeof(header), header.key_size),
+                  ValueView(header.tag, rest.substr(value_at, header.value_size))};
     }
 
     std::string_view rest_;
