@@ -80,7 +80,7 @@ class Pipeline {
 
   // Returns when the batch is due, if there is one.
   TimePoint due_time() const noexcept {
-    return batch_.empty() ? TimePoint::max() : first_collected_ + settings_.batch_delay;
+    return batch_.empty() ? (TimePoint::max)() : first_collected_ + settings_.batch_delay;
   }
 
   // Sleeps until something can be done about the request in flight, or the descriptor is readable.

@@ -160,7 +160,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
     if (pipeline_->is_sending()) {
       pipeline_->wait_for_sender(sleep_.descriptor(), longest);
     } else {
-      if (pipeline_->due_time() != TimePoint::max()) {
+      if (pipeline_->due_time() != (TimePoint::max)()) {
         longest = (std::min)(longest, Deadline(pipeline_->due_time()).left(now));
       }
       pollfd descriptor{sleep_.descriptor(), POLLIN, 0};
