@@ -36,7 +36,7 @@ thread_local bool is_watched = false;
 std::atomic<long> allocations{0};
 std::atomic<long> locks{0};
 
-void count(std::atomic<long>& counter) {
+[[maybe_unused]] void count(std::atomic<long>& counter) {
   if (is_watched) ++counter;
 }
 

@@ -30,21 +30,23 @@ struct ConsoleOptions {
 
 // Draws the traces of a batch as waterfalls. Colours and the window's width are used on a terminal
 // only (and no colours if NO_COLOR is set or TERM is dumb); elsewhere lines are laid out for 100
-// columns.
+// columns. NO_COLOR and TERM are read once, when it is made: the worker must not read an environment
+// that the host may be changing. A trace whose spans come in several batches is drawn once a batch.
 class ConsoleExporter final : public Exporter {
  public:
-  explicit ConsoleExporter(ConsoleOptions options = {}) noexcept : options_(options) {}
+  explicit ConsoleExporter(ConsoleOptions options = {}) noexcept
+      : options_(options), may_colour_(environment_allows_colour()) {}
   ConsoleExporter(const ConsoleExporter&) = delete;
   ConsoleExporter& operator=(const ConsoleExporter&) = delete;
 
   // Says how many traces the last seconds left out, if that can be written at once.
   ~ConsoleExporter() override {
-    if (skipped_ == 0) return;
-    detail::write_by(options_.descriptor, skipped_text(), Deadline::in(Milliseconds(0)));
+    if (skipped_ != 0) write(skipped_text(), Deadline::in(Milliseconds(0)));
   }
 
+  // Fails by the deadline if the terminal takes no more; what it has not taken is given up.
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
-    const detail::WaterfallStyle style = style_of(options_.descriptor);
+    const detail::WaterfallStyle style = this->style();
     const std::string_view service = batch.resource.text("service.name");
     std::string text;
     for (detail::SpanList& trace : detail::by_trace(batch.spans)) {
@@ -52,23 +54,38 @@ class ConsoleExporter final : public Exporter {
       if (skipped_ != 0) text += skipped_text();
       text += detail::Waterfall(std::move(trace), service, style).draw();
     }
-    const std::string problem = detail::write_by(options_.descriptor, text, deadline);
+    const std::string problem = write(std::move(text), deadline);
     return problem.empty() ? ExportResult{} : ExportResult::failed("the terminal: " + problem);
   }
 
  private:
-  static detail::WaterfallStyle style_of(int descriptor) noexcept {
-    detail::WaterfallStyle style;
-    if (::isatty(descriptor) != 1) return style;
+  static bool environment_allows_colour() noexcept {
     const char* no_colour = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");
     const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-    style.has_colour = !is_dumb && (no_colour == nullptr || no_colour[0] == '\0');
+    return !is_dumb && (no_colour == nullptr || no_colour[0] == '\0');
+  }
+
+  detail::WaterfallStyle style() const noexcept {
+    detail::WaterfallStyle style;
+    if (::isatty(options_.descriptor) != 1) return style;
+    style.has_colour = may_colour_;
     winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+    if (::ioctl(options_.descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
       style.width = std::clamp(std::size_t{size.ws_col}, kNarrowest, kWidest);
     }
     return style;
+  }
+
+  // What was given up within a line, perhaps within a colour, is ended before the next text.
+  std::string write(std::string text, Deadline deadline) {
+    if (text.empty()) return {};
+    if (is_cut_off_) text.insert(0, style().has_colour ? "\033[0m\n" : "\n");
+    std::string_view left = text;
+    const detail::NonBlockingDescriptor descriptor(options_.descriptor);
+    std::string problem = descriptor.write(left, deadline);
+    is_cut_off_ = detail::is_cut_off(text, left, is_cut_off_);
+    return problem;
   }
 
   // A second's allowance begins with its first trace.
@@ -98,6 +115,8 @@ class ConsoleExporter final : public Exporter {
   static constexpr std::size_t kWidest = 240;
 
   const ConsoleOptions options_;
+  const bool may_colour_;
+  bool is_cut_off_ = false;
   TimePoint second_began_{};
   unsigned drawn_ = 0;
   std::size_t skipped_ = 0;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "waggle/exporters/terminal_text.hpp"
@@ -101,6 +102,27 @@ inline SpanNote event_note(const EventView& event) {
   return note;
 }
 
+// Tells whether people look for it first: what was asked of whom and why it failed (OpenTelemetry
+// semantic conventions), and what the application says of itself.
+inline bool is_key_attribute(std::string_view key) noexcept {
+  for (std::string_view prefix : {"http.", "db.", "app."}) {
+    if (key.substr(0, prefix.size()) == prefix) return true;
+  }
+  return key == "error.type";
+}
+
+// Returns the attributes that are shown: key attributes before others, each in their order.
+inline std::vector<const AttributeView*> shown_attributes(ListView<AttributeView> attributes) {
+  std::vector<const AttributeView*> shown;
+  for (bool is_key : {true, false}) {
+    for (const AttributeView& attribute : attributes) {
+      if (shown.size() == kShownNotes) return shown;
+      if (is_key_attribute(attribute.key) == is_key) shown.push_back(&attribute);
+    }
+  }
+  return shown;
+}
+
 // Returns what there is to say about a span, the most important first.
 inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
   std::vector<SpanNote> notes;
@@ -112,9 +134,8 @@ inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
     const std::string message = terminal_text(span.status_message, 80);
     notes.push_back({{}, message.empty() ? "error" : "error: " + message, true});
   }
-  for (std::size_t i = 0; i < (std::min)(span.attributes.size(), kShownNotes); ++i) {
-    const AttributeView& attribute = span.attributes[i];
-    notes.push_back({terminal_text(attribute.key, 32) + "=", value_text(attribute.value)});
+  for (const AttributeView* attribute : shown_attributes(span.attributes)) {
+    notes.push_back({terminal_text(attribute->key, 32) + "=", value_text(attribute->value)});
   }
   count_rest(span.attributes.size());
   for (std::size_t i = 0; i < (std::min)(span.events.size(), kShownNotes); ++i) {
