@@ -198,7 +198,6 @@ class OpenSpan {
   void begin_with(const detail::Beginning& beginning, bool make_current) noexcept;
   void begin_unsampled(detail::ThreadState& thread) noexcept;
   void set_end_time(Timestamp time) noexcept;
-  void finish_quietly() noexcept;
   void finish_in_general() noexcept;
   void release_context() noexcept;
   bool is_current() const noexcept;
