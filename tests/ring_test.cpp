@@ -11,6 +11,27 @@ using namespace waggle::detail;
 
 namespace {
 
+// A pool that gets back at the end what a test took.
+struct Rings {
+  explicit Rings(std::size_t memory) : budget(memory) {}
+  Rings(const Rings&) = delete;
+  Rings& operator=(const Rings&) = delete;
+  ~Rings() {
+    for (Ring* ring : taken) pool.give_back(ring);
+  }
+
+  Ring* keep(Ring* ring) {
+    if (ring != nullptr) taken.push_back(ring);
+    return ring;
+  }
+  Ring* first() { return keep(pool.first()); }
+  Ring* larger_than(const Ring& ring) { return keep(pool.larger_than(ring)); }
+
+  MemoryBudget budget;
+  RingPool pool{budget};
+  std::vector<Ring*> taken;
+};
+
 // Writes a record of `size` bytes that can be recognised by `number`; false if there was no room.
 bool write(RingProducer& producer, std::uint32_t number, std::size_t size) {
   if (!producer.make_room(size)) return false;
@@ -37,8 +58,7 @@ bool is_whole(std::string_view record) {
 }  // namespace
 
 TEST_CASE("records come out whole, in order, over many laps and for any size") {
-  MemoryBudget budget(1 << 20);
-  RingPool pool(budget);
+  Rings pool(1 << 20);
   for (int kind = 0; kind < 2; ++kind) {
     Ring* ring = kind == 0 ? pool.first() : nullptr;
     if (ring == nullptr) ring = pool.larger_than(*pool.first());
@@ -67,8 +87,7 @@ TEST_CASE("records come out whole, in order, over many laps and for any size") {
 }
 
 TEST_CASE("a full ring refuses, and nothing that is waiting is overwritten") {
-  MemoryBudget budget(1 << 20);
-  RingPool pool(budget);
+  Rings pool(1 << 20);
   Ring* ring = pool.first();
   RingProducer producer;
   producer.attach(ring);
@@ -88,8 +107,7 @@ TEST_CASE("a full ring refuses, and nothing that is waiting is overwritten") {
 }
 
 TEST_CASE("a reader that stops goes on where it stopped") {
-  MemoryBudget budget(1 << 20);
-  RingPool pool(budget);
+  Rings pool(1 << 20);
   Ring* ring = pool.first();
   RingProducer producer;
   producer.attach(ring);
@@ -108,8 +126,7 @@ TEST_CASE("a reader that stops goes on where it stopped") {
 }
 
 TEST_CASE("the producer moves to a larger ring without losing what is in the old one") {
-  MemoryBudget budget(4 << 20);
-  RingPool pool(budget);
+  Rings pool(4 << 20);
   Ring* ring = pool.first();
   Ring* larger = pool.larger_than(*ring);
   REQUIRE(larger != nullptr);
@@ -130,8 +147,7 @@ TEST_CASE("the producer moves to a larger ring without losing what is in the old
 }
 
 TEST_CASE("two threads: every record that was accepted arrives, once and whole") {
-  MemoryBudget budget(1 << 20);
-  RingPool pool(budget);
+  Rings pool(1 << 20);
   Ring* ring = pool.first();
   constexpr std::uint32_t kRecords = 200000;
   std::thread producing([&] {
@@ -158,15 +174,13 @@ TEST_CASE("two threads: every record that was accepted arrives, once and whole")
 }
 
 TEST_CASE("the pool keeps to its budget and gives small rings when memory is short") {
-  MemoryBudget budget(400 * 1024);
-  RingPool pool(budget);
+  Rings pool(400 * 1024);
   std::vector<Ring*> rings;
   while (Ring* ring = pool.first()) rings.push_back(ring);
   CHECK(rings.size() > 20);
   CHECK(rings.front()->size > rings.back()->size);
-  CHECK(budget.used() <= budget.limit());
+  CHECK(pool.budget.used() <= pool.budget.limit());
   CHECK(pool.larger_than(*rings.back()) == nullptr);
-  pool.give_back(rings.back());
-  CHECK(pool.first() == rings.back());
-  for (Ring* ring : rings) pool.give_back(ring);
+  pool.pool.give_back(rings.back());
+  CHECK(pool.pool.first() == rings.back());
 }
