@@ -30,8 +30,9 @@ struct ConsoleOptions {
 
 // Draws the traces of a batch as waterfalls. Colours and the window's width are used on a terminal
 // only (and no colours if NO_COLOR is set or TERM is dumb); elsewhere lines are laid out for 100
-// columns. NO_COLOR and TERM are read once, when it is made: the worker must not read an environment
-// that the host may be changing. A trace whose spans come in several batches is drawn once a batch.
+// columns. NO_COLOR and TERM are read once, when it is made: the worker must not read an
+// environment that the host may be changing. A trace whose spans come in several batches is drawn
+// once a batch.
 class ConsoleExporter final : public Exporter {
  public:
   explicit ConsoleExporter(ConsoleOptions options = {}) noexcept

@@ -39,8 +39,7 @@ inline bool wait_until_writable(int descriptor, Deadline deadline) noexcept {
 
 // Writes some of the text; -1 and errno as write() has them. A socket is never waited for.
 inline ssize_t write_some(int descriptor, std::string_view text) noexcept {
-  const ssize_t sent =
-      ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0 || errno != ENOTSOCK) return sent;
   return ::write(descriptor, text.data(), text.size());
 }

@@ -30,8 +30,9 @@ class FileExporter final : public Exporter {
   // Opens or makes the file; says why it cannot. Never waits.
   static Result<std::unique_ptr<FileExporter>> open(const std::string& path) {
     constexpr int kOwnerOnly = 0600;
-    const int descriptor = ::open(
-        path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, kOwnerOnly);
+    const int descriptor =
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+               kOwnerOnly);
     if (descriptor < 0) return Error{"cannot open " + path + ": " + reason_not_opened()};
     return std::unique_ptr<FileExporter>(new FileExporter(path, descriptor));
   }
@@ -58,7 +59,7 @@ class FileExporter final : public Exporter {
         is_cut_off_(ends_within_line(path_, descriptor)) {}
 
   static std::string reason_not_opened() {
-    return errno == ENXIO ? "nobody reads from this pipe" : std::strerror(errno);
+    return errno == ENXIO ? "a pipe that nobody reads, or a socket" : std::strerror(errno);
   }
 
   // Tells whether the file's last line has no end, as a full disk or a crash leaves it: the first

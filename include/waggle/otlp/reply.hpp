@@ -3,11 +3,14 @@
 #ifndef WAGGLE_OTLP_REPLY_HPP
 #define WAGGLE_OTLP_REPLY_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "waggle/otlp/utf8.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -19,15 +22,27 @@ struct OtlpReply {
   std::string message;
 };
 
-// Makes a server's words fit for a log line.
+// Tells whether a character is a control character of either set (U+0000-1F, U+007F-9F): a terminal
+// takes U+009B for the beginning of a command.
+inline bool is_control_character(std::string_view character) noexcept {
+  const auto last = static_cast<unsigned char>(character.back());
+  if (character.size() == 1) return last < 0x20 || last == 0x7f;
+  return character.size() == 2 && character.front() == '\xc2' && last < 0xa0;
+}
+
+// Makes a server's words fit for a log line: UTF-8 without control characters, cut between two
+// characters if it is too long.
 inline std::string printable(std::string_view text) {
   constexpr std::size_t kLongest = 300;
   std::string result;
-  for (char c : text.substr(0, kLongest)) {
-    const bool is_control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    result += is_control ? ' ' : c;
+  while (!text.empty()) {
+    const Utf8Sequence sequence = first_utf8_sequence(text);
+    const std::string_view character =
+        sequence.is_valid ? text.substr(0, sequence.length) : kReplacementCharacter;
+    if (result.size() + character.size() > kLongest) return result + "...";
+    result += is_control_character(character) ? std::string_view(" ") : character;
+    text.remove_prefix(sequence.length);
   }
-  if (text.size() > kLongest) result += "...";
   return result;
 }
 
