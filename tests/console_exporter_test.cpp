@@ -3,14 +3,10 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdio>
-#include <initializer_list>
 #include <string>
 #include <thread>
 #include <waggle/exporters/console_exporter.hpp>
@@ -96,44 +92,13 @@ struct Pipe : Ends {
   }
 };
 
-struct Socket : Ends {
-  Socket() {
-    int both[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, both) == 0);
-    reader_ = both[0];
-    writer_ = both[1];
-  }
-};
-
-// Lets this process open nothing more; what is open stays open.
-class NoFreeDescriptors {
- public:
-  NoFreeDescriptors() {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    const rlimit limit{1, before_.rlim_max};
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-  }
-  NoFreeDescriptors(const NoFreeDescriptors&) = delete;
-  NoFreeDescriptors& operator=(const NoFreeDescriptors&) = delete;
-  ~NoFreeDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
-// A pseudo-terminal with the settings that terminals have for people.
-struct CookedTerminal : Ends {
-  explicit CookedTerminal(unsigned short columns) {
+// A pseudo-terminal that passes on what is written to it as it is.
+struct Terminal : Ends {
+  explicit Terminal(unsigned short columns) {
     winsize size{};
     size.ws_row = 50;
     size.ws_col = columns;
     REQUIRE(::openpty(&reader_, &writer_, nullptr, nullptr, &size) == 0);
-  }
-};
-
-// One that passes on what is written to it as it is.
-struct Terminal : CookedTerminal {
-  explicit Terminal(unsigned short columns) : CookedTerminal(columns) {
     termios settings{};
     REQUIRE(::tcgetattr(writer_, &settings) == 0);
     ::cfmakeraw(&settings);
@@ -190,16 +155,6 @@ std::size_t occurrences(const std::string& text, const std::string& words) {
 }
 
 constexpr Milliseconds kBriefly{50};
-
-// Fills what stands behind the descriptor, which has no reader, and more.
-void check_full(const Ends& ends, std::size_t name_size) {
-  SampleTrace sample;
-  for (unsigned i = 1; i <= 2000; ++i) sample.span(std::string(name_size, 'x'), i, 1).error("bad");
-  ConsoleExporter exporter(options_for(ends));
-  const ExportResult result = exporter.export_batch(sample.batch(), Deadline::in(kBriefly));
-  CHECK_FALSE(result.delivered);
-  CHECK(result.reason == "the terminal: it takes no more output");
-}
 
 }  // namespace
 
@@ -275,106 +230,21 @@ TEST_CASE("a stopped terminal fails the batch by its deadline") {
   CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
 }
 
-TEST_CASE("a terminal, pipe or socket that nobody reads fails the batch by its deadline") {
+TEST_CASE("a terminal or pipe that nobody reads fails the batch by its deadline once it is full") {
   const Watchdog watchdog;
-  CookedTerminal cooked(80);
-  Terminal raw(80);
-  Pipe pipe;
-  Socket socket;
-  for (const Ends* ends : std::initializer_list<const Ends*>{&cooked, &raw, &pipe, &socket}) {
-    check_full(*ends, 12);
-    CHECK((::fcntl(ends->writer(), F_GETFL) & O_NONBLOCK) == 0);  // others may share it
-  }
-}
-
-TEST_CASE("a terminal that nobody reads fails the batch wherever its lines end") {
-  const Watchdog watchdog;
-  for (const unsigned short width : std::initializer_list<unsigned short>{80, 100, 160}) {
-    for (std::size_t name_size = 3; name_size < 60; name_size += 8) {
-      CAPTURE(width);
-      CAPTURE(name_size);
-      check_full(CookedTerminal(width), name_size);
-    }
-  }
-}
-
-TEST_CASE("a program without free descriptors does not wait for a terminal or pipe either") {
-  const Watchdog watchdog;
-  for (std::size_t name_size = 3; name_size < 60; name_size += 8) {
-    CAPTURE(name_size);
-    const CookedTerminal terminal(100);
-    const Pipe pipe;
-    const NoFreeDescriptors limit;
-    check_full(terminal, name_size);
-    check_full(pipe, name_size);
-  }
-}
-
-TEST_CASE("what was cut off at a deadline is ended before the next drawing") {
-  const EnvironmentVariable name("TERM", "xterm");
-  const Watchdog watchdog;
-  SampleTrace many;
-  add_traces(many, 2000);
-  SampleTrace trace;
-  fill(trace);
+  SampleTrace sample;
+  add_traces(sample, 2000);
   Terminal terminal(80);
   Pipe pipe;
-  for (Ends* ends : {static_cast<Ends*>(&terminal), static_cast<Ends*>(&pipe)}) {
+  for (const Ends* ends : {static_cast<Ends*>(&terminal), static_cast<Ends*>(&pipe)}) {
     ConsoleOptions options = options_for(*ends);
     options.traces_per_second = 100'000;
     ConsoleExporter exporter(options);
-    CHECK_FALSE(exporter.export_batch(many.batch(), Deadline::in(kBriefly)).delivered);
-    const std::string before = ends->read_now();
-    REQUIRE(before.back() != '\n');
-    for (int i = 0; i < 2; ++i) {
-      CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
-    }
-    const bool is_terminal = ends == &terminal;
-    const std::string drawing = waterfall(is_terminal ? 80 : 100, is_terminal);
-    CHECK(ends->read_now() == (is_terminal ? "\033[0m\n" : "\n") + drawing + drawing);
+    const ExportResult result = exporter.export_batch(sample.batch(), Deadline::in(kBriefly));
+    CHECK_FALSE(result.delivered);
+    CHECK(result.reason == "the terminal: it takes no more output");
+    CHECK((::fcntl(ends->writer(), F_GETFL) & O_NONBLOCK) == 0);  // others may share it
   }
-}
-
-TEST_CASE("a file is drawn to behind what the program itself writes there") {
-  const Watchdog watchdog;
-  std::FILE* file = std::tmpfile();
-  REQUIRE(file != nullptr);
-  ConsoleOptions options;
-  options.descriptor = ::fileno(file);
-  SampleTrace trace;
-  fill(trace);
-  ConsoleExporter exporter(options);
-  REQUIRE(::write(options.descriptor, "before\n", 7) == 7);
-  CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
-  REQUIRE(::write(options.descriptor, "after\n", 6) == 6);
-  std::string text(4096, '\0');
-  const ssize_t size = ::pread(options.descriptor, text.data(), text.size(), 0);
-  REQUIRE(size > 0);
-  text.resize(static_cast<std::size_t>(size));
-  CHECK(text == "before\n" + waterfall(100, false) + "after\n");
-  std::fclose(file);
-}
-
-TEST_CASE("no descriptor stays open") {
-  const Watchdog watchdog;
-  const int free_before = ::dup(STDERR_FILENO);
-  ::close(free_before);
-  CHECK_FALSE(drawn_on_terminal(80).empty());
-  const int free_after = ::dup(STDERR_FILENO);
-  ::close(free_after);
-  CHECK(free_after == free_before);
-}
-
-TEST_CASE("a change of the environment after the start is not looked at") {
-  const EnvironmentVariable terminal_name("TERM", "xterm");
-  const Watchdog watchdog;
-  Terminal terminal(80);
-  SampleTrace trace;
-  fill(trace);
-  ConsoleExporter exporter(options_for(terminal));
-  const EnvironmentVariable no_colour("NO_COLOR", "1");
-  CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
-  CHECK(terminal.read_all() == waterfall(80, true));
 }
 
 TEST_CASE("a descriptor that does not block is waited for like any other") {

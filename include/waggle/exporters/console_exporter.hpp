@@ -106,8 +106,8 @@ class ConsoleExporter final : public Exporter {
 
   std::string skipped_text() {
     const char* what = skipped_ == 1 ? " trace was" : " traces were";
-    const std::string text = "(" + std::to_string(skipped_) + what + " not drawn: more than " +
-                             std::to_string(options_.traces_per_second) + " a second)\n";
+    std::string text = "(" + std::to_string(skipped_) + what + " not drawn: more than " +
+                       std::to_string(options_.traces_per_second) + " a second)\n";
     skipped_ = 0;
     return text;
   }

@@ -59,7 +59,7 @@ class FileExporter final : public Exporter {
         is_cut_off_(ends_within_line(path_, descriptor)) {}
 
   static std::string reason_not_opened() {
-    return errno == ENXIO ? "a pipe that nobody reads, or a socket" : std::strerror(errno);
+    return errno == ENXIO ? "nobody reads from this pipe" : std::strerror(errno);
   }
 
   // Tells whether the file's last line has no end, as a full disk or a crash leaves it: the first

@@ -141,7 +141,7 @@ class DestinationRules {
     for (auto& header : headers) {
       const bool is_key = equals_ignoring_case(header.first, "x-honeycomb-team");
       if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
-        result_.warnings.push_back(
+        result_.warnings.emplace_back(
             "OTEL_EXPORTER_OTLP_HEADERS: x-honeycomb-team was left out, since the endpoint is not "
             "Honeycomb's; set HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
         continue;
@@ -166,13 +166,13 @@ class DestinationRules {
 
   void nobody_said() {
     if (!environment_.honeycomb_endpoint.empty()) {
-      result_.warnings.push_back(
+      result_.warnings.emplace_back(
           "HONEYCOMB_API_ENDPOINT is set and HONEYCOMB_API_KEY is not: nothing is sent there");
     }
     if (has_terminal_) {
       result_.kind = DestinationKind::Terminal;
     } else {
-      result_.warnings.push_back(
+      result_.warnings.emplace_back(
           "tracing is off: set HONEYCOMB_API_KEY, or OTEL_EXPORTER_OTLP_ENDPOINT, to turn it on");
     }
   }

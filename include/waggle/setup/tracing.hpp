@@ -119,14 +119,14 @@ inline PipelineSettings settings_of(Config& config, const Environment& environme
 // Checks what concerns no destination.
 inline void check(const Config& config, std::vector<std::string>& errors) {
   if (!(config.sample_ratio >= 0 && config.sample_ratio <= 1)) {
-    errors.push_back("Config::sample_ratio must be between 0 and 1");
+    errors.emplace_back("Config::sample_ratio must be between 0 and 1");
   }
   constexpr std::size_t kLeastMemory = 256 * 1024;
   if (config.memory_limit < kLeastMemory) {
-    errors.push_back("Config::memory_limit must be at least 262144 bytes");
+    errors.emplace_back("Config::memory_limit must be at least 262144 bytes");
   }
   if (config.batch_delay.count() < 0 || config.exit_timeout.count() < 0) {
-    errors.push_back("Config::batch_delay and Config::exit_timeout must not be negative");
+    errors.emplace_back("Config::batch_delay and Config::exit_timeout must not be negative");
   }
 }
 
@@ -169,7 +169,7 @@ inline Tracing start(Config config = {}) {
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   if (engine == nullptr) {
-    tracing.errors_.push_back("no memory to start tracing");
+    tracing.errors_.emplace_back("no memory to start tracing");
     return tracing;
   }
   const std::size_t memory_limit = config.memory_limit;
