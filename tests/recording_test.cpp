@@ -227,10 +227,11 @@ TEST_CASE("many open spans that all outgrow themselves share a bounded pool") {
     }
     while (!open.empty()) open.pop_back();
   }
+  const std::vector<RecordedSpan> spans = recording.spans();
   const waggle::Stats stats = waggle::stats();
   CHECK(stats.in_flight + stats.queued == 0);
   int complete = 0;
-  for (const RecordedSpan& span : recording.spans()) {
+  for (const RecordedSpan& span : spans) {
     CHECK(span.attributes.count("small") == 1);
     complete += span.attributes.count("large") == 1 ? 1 : 0;
     if (span.attributes.count("large") == 0) CHECK(span.dropped_attributes == 1);

@@ -1,5 +1,6 @@
 // A fork's child is quiet: it waits for nothing, sends nothing, counts what it had open, and the
-// parent never notices. run once:
+// parent never notices.
+// run once:
 #include <sys/wait.h>
 #include <unistd.h>
 

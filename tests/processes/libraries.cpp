@@ -1,6 +1,7 @@
 // A program, a library it is linked with and one that it opens, both with hidden visibility, see
-// one tracer: the program's span is the parent of theirs, and when it is off, they are off. run
-// once: exported run once: attached
+// one tracer: the program's span is the parent of theirs, and when it is off, they are off.
+// run once: exported
+// run once: attached
 #include <dlfcn.h>
 
 #include <string_view>
@@ -28,7 +29,8 @@ Function function_of(void* library, const char* name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool is_attached = argc > 1 && std::string_view(argv[1]) == "attached";
+  require(argc == 2, "exported or attached");
+  const bool is_attached = std::string_view(argv[1]) == "attached";
   void* library = dlopen(WAGGLE_TEST_PLUGIN, RTLD_NOW | RTLD_LOCAL);
   require(library != nullptr, "dlopen");
   const auto span_in_plugin = function_of<MakeSpan>(library, "span_in_plugin");

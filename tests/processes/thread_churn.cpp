@@ -1,6 +1,9 @@
 // Threads come and go by the thousand, and signal handlers and allocators make spans of their own:
-// rings are reclaimed, memory stays within its limit, and every span is in the books. run once:
-// churn run once: small_memory run once: signals run once: allocator
+// rings are reclaimed, memory stays within its limit, and every span is in the books.
+// run once: churn
+// run once: small_memory
+// run once: signals
+// run once: allocator
 #include <sys/time.h>
 
 #include <csignal>
@@ -139,9 +142,9 @@ __attribute__((noinline)) void operator delete(void* memory, std::size_t) noexce
 
 int main(int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "";
-  if (name == "churn") churn();
-  if (name == "small_memory") small_memory();
-  if (name == "signals") signals();
-  if (name == "allocator") allocator();
-  return 0;
+  if (name == "churn") return churn(), 0;
+  if (name == "small_memory") return small_memory(), 0;
+  if (name == "signals") return signals(), 0;
+  if (name == "allocator") return allocator(), 0;
+  return 2;
 }
