@@ -64,6 +64,12 @@ class RecordReader {
     ++expected_.attributes;  // the count of cut values
   }
 
+  // Returns how many bytes the lists of all announced records take at most.
+  std::size_t expected_bytes() const noexcept {
+    return (expected_.attributes + expected_.nested_attributes) * sizeof(AttributeView) +
+           expected_.events * sizeof(EventView) + expected_.links * sizeof(LinkView);
+  }
+
   void reserve() {
     attributes_.reserve(expected_.attributes);
     nested_attributes_.reserve(expected_.nested_attributes);

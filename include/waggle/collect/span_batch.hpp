@@ -1,5 +1,5 @@
-// Collected records, waiting to be sent: copied out of the rings as they are, made into finished
-// spans when their batch is due.
+// The spans at the front of the queue, made readable and grouped by scope: what exporters and the
+// encoder see.
 #ifndef WAGGLE_COLLECT_SPAN_BATCH_HPP
 #define WAGGLE_COLLECT_SPAN_BATCH_HPP
 
@@ -8,66 +8,115 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "waggle/collect/record_queue.hpp"
 #include "waggle/collect/record_reader.hpp"
 #include "waggle/core/record.hpp"
 #include "waggle/sdk/finished_span.hpp"
+#include "waggle/sdk/span_filter.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
-// Reused from batch to batch, so that a steady load does not allocate.
+// Bounds a batch, by its spans and by the memory that they take when read.
+struct BatchBounds {
+  std::size_t spans;
+  std::size_t bytes;
+};
+
+// Reused from batch to batch, so that a steady load does not allocate. The records stay in the
+// queue while their spans are in use.
 class SpanBatch {
  public:
-  // Copies a record in.
-  void append(std::string_view record) {
-    offsets_.push_back(bytes_.size());
-    bytes_.insert(bytes_.end(), record.begin(), record.end());
+  // Reads the queue's first spans: as many as the bounds allow, one at least. Each group of a scope
+  // keeps the order in which it was collected.
+  void take(const RecordQueue& queue, BatchBounds bounds, RecordReader& reader) {
+    clear();
+    reader.clear();
+    queue.for_each([&](std::string_view record) {
+      if (!records_.empty() && is_full(bounds, reader)) return false;
+      reader.expect(record);
+      records_.push_back({record, scope_of(record), records_.size()});
+      return true;
+    });
+    taken_ = records_.size();
+    std::sort(records_.begin(), records_.end(), [](const Taken& a, const Taken& b) {
+      return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
+    });
+    reader.reserve();
+    spans_.reserve(records_.size());
+    for (const Taken& taken : records_) spans_.push_back(reader.read(taken.record));
   }
 
-  std::size_t size() const noexcept { return offsets_.size(); }
-  std::size_t bytes() const noexcept { return bytes_.size(); }
-  bool empty() const noexcept { return offsets_.empty(); }
-
-  // Makes the finished spans, grouped by scope, each group in the order in which they were
-  // collected. They are valid until the next call to this batch or to `reader`.
-  ListView<FinishedSpan> finish(RecordReader& reader) {
-    std::sort(offsets_.begin(), offsets_.end(), [this](std::size_t a, std::size_t b) {
-      const std::uint16_t scope_a = field(a + offsetof(RecordHeader, scope));
-      const std::uint16_t scope_b = field(b + offsetof(RecordHeader, scope));
-      return scope_a != scope_b ? scope_a < scope_b : a < b;
-    });
-    reader.clear();
-    for (std::size_t offset : offsets_) reader.expect(record(offset));
-    reader.reserve();
-    spans_.clear();
-    for (std::size_t offset : offsets_) spans_.push_back(reader.read(record(offset)));
-    return {spans_.data(), spans_.size()};
+  // Lets the filter change and drop spans; drops those that are recorded for it alone. Returns how
+  // many were dropped.
+  std::size_t filter(const SpanFilter& filter, SpanEditor::Memory& memory) {
+    memory.clear();
+    std::size_t kept = 0;
+    for (std::size_t index = 0; index < spans_.size(); ++index) {
+      SpanEditor editor(spans_[index], memory);
+      const bool is_wanted = filter == nullptr || passes(filter, editor);
+      if (is_wanted && !is_record_only(records_[index].record)) spans_[kept++] = spans_[index];
+    }
+    const std::size_t dropped = spans_.size() - kept;
+    spans_.resize(kept);
+    return dropped;
   }
 
   void clear() noexcept {
-    bytes_.clear();
-    offsets_.clear();
+    records_.clear();
     spans_.clear();
+    taken_ = 0;
   }
+
+  // Returns how many records the batch holds on to, those of dropped spans included.
+  std::size_t taken() const noexcept { return taken_; }
+
+  std::size_t size() const noexcept { return spans_.size(); }
+  const FinishedSpan& operator[](std::size_t index) const noexcept { return spans_[index]; }
+  ListView<FinishedSpan> spans() const noexcept { return {spans_.data(), spans_.size()}; }
 
  private:
-  std::uint16_t field(std::size_t position) const noexcept {
-    std::uint16_t value;
-    std::memcpy(&value, bytes_.data() + position, sizeof(value));
-    return value;
+  struct Taken {
+    std::string_view record;
+    std::uint16_t scope;
+    std::size_t order;
+  };
+
+  bool is_full(BatchBounds bounds, const RecordReader& reader) const noexcept {
+    return records_.size() >= bounds.spans ||
+           records_.size() * sizeof(FinishedSpan) + reader.expected_bytes() >= bounds.bytes;
   }
 
-  std::string_view record(std::size_t offset) const noexcept {
-    const std::size_t words = field(offset + offsetof(RecordHeader, words));
-    return {bytes_.data() + offset, words * 8};
+  // A filter that fails has not said that the span may be seen.
+  static bool passes(const SpanFilter& filter, SpanEditor& editor) {
+#if defined(__cpp_exceptions)
+    try {
+      return filter(editor);
+    } catch (...) {
+      return false;
+    }
+#else
+    return filter(editor);
+#endif
   }
 
-  std::vector<char> bytes_;
-  std::vector<std::size_t> offsets_;
+  static bool is_record_only(std::string_view record) noexcept {
+    return (record[offsetof(RecordHeader, marks)] & kRecordOnly) != 0;
+  }
+
+  static std::uint16_t scope_of(std::string_view record) noexcept {
+    std::uint16_t scope;
+    std::memcpy(&scope, record.data() + offsetof(RecordHeader, scope), sizeof(scope));
+    return scope;
+  }
+
+  std::vector<Taken> records_;
   std::vector<FinishedSpan> spans_;
+  std::size_t taken_ = 0;
 };
 
 }  // namespace detail

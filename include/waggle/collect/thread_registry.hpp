@@ -22,6 +22,13 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
+// Fills `seed` with the system's random numbers, or else with what differs from thread to thread.
+inline void random_seed(std::uint64_t (&seed)[2]) noexcept {
+  if (::getrandom(seed, sizeof(seed), 0) == sizeof(seed)) return;
+  seed[0] = read_ticks() ^ reinterpret_cast<std::uintptr_t>(&seed);
+  seed[1] = static_cast<std::uint64_t>(::pthread_self()) ^ read_ticks() << 32;
+}
+
 // Where a state is in its life; moved on by its thread (to Ended) and by the collector.
 enum ThreadPhase : std::uint32_t { kThreadFree = 0, kThreadLive = 1, kThreadEnded = 2 };
 
@@ -30,6 +37,19 @@ class ThreadRegistry {
   explicit ThreadRegistry(std::size_t memory_limit) noexcept
       : budget_(memory_limit), rings_(budget_) {
     has_key_ = ::pthread_key_create(&key_, &ThreadRegistry::on_thread_exit) == 0;
+  }
+
+  ThreadRegistry(const ThreadRegistry&) = delete;
+  ThreadRegistry& operator=(const ThreadRegistry&) = delete;
+
+  // Only where no thread is left that could record: never in a program that traces.
+  ~ThreadRegistry() {
+    if (has_key_) ::pthread_key_delete(key_);
+    while (ThreadState* state = states_) {
+      states_ = state->next;
+      if (state->draining != nullptr) give_back(state->draining);
+      std::free(state);
+    }
   }
 
   MemoryBudget& budget() noexcept { return budget_; }
@@ -51,6 +71,28 @@ class ThreadRegistry {
     return state;
   }
 
+  // Gives out a state with a ring, for a thread or whoever plays one; null without memory for it.
+  ThreadState* enlist() noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ThreadState* state = free_state();
+    Ring* ring = state != nullptr ? rings_.first() : nullptr;
+    if (ring == nullptr) {
+      store_relaxed(is_exhausted_, 1U);
+      return nullptr;
+    }
+    std::uint64_t seed[2];
+    random_seed(seed);
+    state->ids.seed(seed[0], seed[1]);
+    state->top = state->entries;
+    state->ring.attach(ring);
+    state->draining = ring;
+    store_release(state->phase, kThreadLive);
+    return state;
+  }
+
+  // Takes note that nobody will write to a state any more: what is in its ring is still collected.
+  static void retire(ThreadState& state) noexcept { store_release(state.phase, kThreadEnded); }
+
   // Counts a span that was lost where there is no thread state to count it in.
   void count_drop(DropReason reason) noexcept {
     fetch_add(stateless_drops_[static_cast<std::size_t>(reason)], std::uint64_t{1});
@@ -71,10 +113,13 @@ class ThreadRegistry {
     return sum;
   }
 
+  // Returns the first of all states; the others follow by `next`. Any thread.
+  ThreadState* first() const noexcept { return load_acquire(states_); }
+
   // Visits all states, also of threads that are gone. Any thread; never blocks.
   template <class Visit>
   void for_each(Visit&& visit) const noexcept {
-    for (ThreadState* state = load_acquire(states_); state != nullptr; state = state->next) {
+    for (ThreadState* state = first(); state != nullptr; state = state->next) {
       visit(*state);
     }
   }
@@ -118,6 +163,11 @@ class ThreadRegistry {
     return flag;
   }
 
+  void give_back(Ring* ring) noexcept {
+    if (ring->successor != nullptr) rings_.give_back(ring->successor);
+    rings_.give_back(ring);
+  }
+
   ThreadState* refuse(DropReason reason) noexcept {
     count_drop(reason);
     return nullptr;
@@ -125,25 +175,10 @@ class ThreadRegistry {
 
   ThreadState* adopt_thread() noexcept {
     if (!has_key_ || load_relaxed(is_exhausted_) != 0) return nullptr;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ThreadState* state = free_state();
-    Ring* ring = state != nullptr ? rings_.first() : nullptr;
-    if (ring == nullptr || ::pthread_setspecific(key_, state) != 0) {
-      if (ring != nullptr) rings_.give_back(ring);
-      store_relaxed(is_exhausted_, 1U);
-      return nullptr;
-    }
-    std::uint64_t seed[2] = {};
-    if (::getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-      seed[0] = read_ticks() ^ reinterpret_cast<std::uintptr_t>(&seed);
-      seed[1] = static_cast<std::uint64_t>(::pthread_self()) ^ read_ticks() << 32;
-    }
-    state->ids.seed(seed[0], seed[1]);
-    state->top = state->entries;
-    state->ring.attach(ring);
-    state->draining = ring;
-    store_release(state->phase, kThreadLive);
-    return state;
+    ThreadState* state = enlist();
+    if (state == nullptr || ::pthread_setspecific(key_, state) == 0) return state;
+    retire(*state);
+    return nullptr;
   }
 
   // Returns a state whose thread is gone and drained, or a new one.
@@ -182,7 +217,7 @@ class ThreadRegistry {
       ThreadState::release_block(*state->top);
       --state->top;
     }
-    store_release(state->phase, kThreadEnded);
+    retire(*state);
   }
 
   bool is_crowded(ThreadState& state) noexcept {
@@ -203,9 +238,7 @@ class ThreadRegistry {
 
   void recycle(ThreadState& state) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Ring* posted = state.draining->successor;
-    if (posted != nullptr) rings_.give_back(posted);
-    rings_.give_back(state.draining);
+    give_back(state.draining);
     state.draining = nullptr;
     store_release(state.phase, kThreadFree);
     store_relaxed(is_exhausted_, 0U);

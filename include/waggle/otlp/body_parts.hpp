@@ -35,6 +35,13 @@ class BodyParts {
   void close_scope(ByteRange closing) noexcept { scopes_.back().closing = closing; }
   void begin_tail(std::size_t begin) noexcept { tail_begin_ = begin; }
 
+  // Forgets what was told since there were `spans` and `scopes`; the last of these is open again.
+  void restore(std::size_t spans, std::size_t scopes) {
+    spans_.resize(spans);
+    scopes_.resize(scopes, Scope{0, {0, 0}, {0, 0}});
+  }
+
+  std::size_t scope_count() const noexcept { return scopes_.size(); }
   bool has_scope() const noexcept { return !scopes_.empty(); }
   const std::vector<ByteRange>& spans() const noexcept { return spans_; }
 

@@ -64,6 +64,27 @@ class OtlpEncoder {
     return json_.size();
   }
 
+  // Marks the place between two spans, for take_back().
+  struct Mark {
+    std::size_t bytes;
+    std::size_t spans;
+    std::size_t scopes;
+    ScopeView scope;
+  };
+  Mark mark() const noexcept {
+    return {json_.size(), parts_.spans().size(), parts_.scope_count(), scope_};
+  }
+
+  // Takes the spans back that were added since the mark.
+  void take_back(const Mark& mark) {
+    json_.truncate(mark.bytes);
+    parts_.restore(mark.spans, mark.scopes);
+    scope_ = mark.scope;
+  }
+
+  // Makes room for bodies of that size in advance.
+  void reserve(std::size_t bytes) { json_.reserve(bytes); }
+
   // Returns the whole body, as encode() does.
   const std::string& finish() {
     if (!parts_.has_scope()) {
@@ -77,6 +98,9 @@ class OtlpEncoder {
     json_.raw("}]}");
     return json_.text();
   }
+
+  // Returns the body that was finished last.
+  const std::string& text() { return json_.text(); }
 
   // Returns where each span's object stands in the body, in the order of add().
   const std::vector<ByteRange>& span_ranges() const noexcept { return parts_.spans(); }

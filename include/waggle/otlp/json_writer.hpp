@@ -84,6 +84,14 @@ class JsonWriter {
   }
   std::size_t size() const noexcept { return text_.size() + pending_; }
 
+  // Takes everything behind the first `size` bytes back.
+  void truncate(std::size_t size) {
+    flush();
+    text_.resize(size);
+  }
+
+  void reserve(std::size_t bytes) { text_.reserve(bytes); }
+
   // Appends text that is JSON already.
   WAGGLE_INLINE void raw(std::string_view json) {
     if (json.size() > kLongestPiece) return append(json);

@@ -3,6 +3,7 @@
 #ifndef WAGGLE_PIPELINE_LEDGER_HPP
 #define WAGGLE_PIPELINE_LEDGER_HPP
 
+#include <array>
 #include <cstdint>
 
 #include "waggle/collect/thread_registry.hpp"
@@ -12,6 +13,9 @@
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
+
+// Counts by reason.
+using DropCounts = std::array<std::uint64_t, kDropReasonCount>;
 
 class Ledger {
  public:
@@ -54,6 +58,15 @@ class Ledger {
       stats.dropped[i] = terms.dropped[i] + threads.dropped(static_cast<DropReason>(i));
     }
     return stats;
+  }
+
+  // Returns what was lost so far, by reason. For the collector only.
+  DropCounts dropped(const ThreadRegistry& threads) const noexcept {
+    DropCounts counts{};
+    for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+      counts[i] = terms_.dropped[i] + threads.dropped(static_cast<DropReason>(i));
+    }
+    return counts;
   }
 
   struct Terms {

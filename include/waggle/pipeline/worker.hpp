@@ -7,36 +7,41 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "waggle/pipeline/collector_sleep.hpp"
-#include "waggle/pipeline/pipeline.hpp"
-#include "waggle/sdk/deadline.hpp"
+#include "waggle/pipeline/driver.hpp"
+#include "waggle/sdk/config.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
+struct WorkerSettings {
+  std::string name = "waggle";
+  ThreadHook on_start = nullptr;
+  void* on_start_user = nullptr;
+};
+
 // Owns the pipeline's thread. The thread holds its own reference to all that it uses, so it can be
 // left behind.
-class Worker : public std::enable_shared_from_this<Worker> {
+class Worker : public Driver {
  public:
-  Worker(std::unique_ptr<Pipeline> pipeline, CollectorSleep& sleep)
-      : pipeline_(std::move(pipeline)), sleep_(sleep) {}
+  Worker(std::unique_ptr<Pipeline> pipeline, CollectorSleep& sleep, WorkerSettings settings)
+      : Driver(std::move(pipeline)), sleep_(sleep), settings_(std::move(settings)) {}
 
-  Worker(const Worker&) = delete;
-  Worker& operator=(const Worker&) = delete;
-
-  // Starts the thread, with all signals blocked: they are the host's. False if there is no thread
-  // or descriptor to be had.
-  bool start() {
+  // Starts the thread, with all signals blocked: they are the host's.
+  bool start() override {
     if (sleep_.descriptor() < 0) return false;
     sigset_t all;
     sigset_t before;
@@ -47,26 +52,26 @@ class Worker : public std::enable_shared_from_this<Worker> {
     return is_started;
   }
 
-  // Waits until all spans that ended before the call have met their fate; false after the deadline.
-  bool flush(Deadline deadline) {
+  bool flush(Deadline deadline) override {
     std::unique_lock<std::mutex> lock(mutex_);
     const std::uint64_t wanted = ++flushes_wanted_;
     sleep_.wake();
-    return changed_.wait_until(lock, deadline.at(),
-                               [&] { return flushes_done_ >= wanted || is_over_; });
+    return changed_.wait_until(lock, deadline.at(), [&] {
+      return flushes_done_ >= wanted || is_over_;
+    }) && flushes_done_ >= wanted;
   }
 
-  // Flushes, ends the thread and waits for it; false if something had to be given up. An exporter
-  // that still blocks at the deadline is left behind with the thread that is in it.
-  bool stop(Deadline deadline) {
+  // An exporter that still blocks at the deadline is left behind with the thread that is in it.
+  bool stop(Deadline deadline) override {
     std::unique_lock<std::mutex> lock(mutex_);
     stop_deadline_ = deadline;
-    is_stopping_ = true;
+    last_flush_ = ++flushes_wanted_;
     sleep_.wake();
     changed_.wait_until(lock, deadline.at(), [&] { return is_over_; });
     lock.unlock();
     if (pipeline_->leave_exporter_behind()) {
       thread_.detach();
+      release_flushes();
       return false;
     }
     // Outside an exporter the thread heeds the deadline by itself, within milliseconds.
@@ -74,29 +79,35 @@ class Worker : public std::enable_shared_from_this<Worker> {
     return is_complete_;
   }
 
+  // The thread does the work.
+  Microseconds poll(Microseconds) override { return std::chrono::hours(24); }
+
  private:
   bool start_thread() {
+    auto self = std::static_pointer_cast<Worker>(shared_from_this());
 #if defined(__cpp_exceptions)
     try {
-      thread_ = std::thread([self = shared_from_this()] { self->run(); });
+      thread_ = std::thread([self] { self->run(); });
     } catch (const std::system_error&) {
       return false;
     }
 #else
-    thread_ = std::thread([self = shared_from_this()] { self->run(); });
+    thread_ = std::thread([self] { self->run(); });
 #endif
     return true;
   }
 
-  void run() {
-    ::pthread_setname_np(::pthread_self(), "waggle");
-    while (!is_finished()) {
-      const std::uint64_t wanted = flush_wanted();
-      const bool is_flushing = wanted != flushes_done_;
+  void run() noexcept {
+    ::pthread_setname_np(::pthread_self(), settings_.name.substr(0, 15).c_str());
+    if (settings_.on_start != nullptr) settings_.on_start(settings_.on_start_user);
+    for (;;) {
       const TimePoint now = SteadyClock::now();
-      const std::size_t collected = pipeline_->step(now, is_flushing);
+      heed_requests(now);
+      const StepResult result = pipeline_->step(now);
       if (pipeline_->is_left_behind()) return;
-      if (!is_flushing || !is_flushed(wanted)) rest(now, collected, is_flushing);
+      tell_flushed();
+      if (pipeline_->is_over(now)) break;
+      if (!result.is_busy) rest(now, result.collected);
     }
     const bool is_complete = pipeline_->give_up_the_rest();
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -105,89 +116,96 @@ class Worker : public std::enable_shared_from_this<Worker> {
     changed_.notify_all();
   }
 
-  // Stopping is a flush that ends the loop, when done or at the deadline.
-  bool is_finished() {
+  void heed_requests(TimePoint now) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (!is_stopping_) return false;
-    const bool is_flushed = flushes_done_ == flushes_wanted_ + 1;
-    return is_flushed || stop_deadline_.passed(SteadyClock::now());
+    pipeline_->begin_flush(flushes_wanted_);
+    if (last_flush_ == 0 || is_stopping_) return;
+    is_stopping_ = true;
+    pipeline_->begin_shutdown(last_flush_, now, stop_deadline_.at());
   }
 
-  std::uint64_t flush_wanted() {
+  void tell_flushed() noexcept {
+    if (pipeline_->flushed() == flushes_told_) return;
+    flushes_told_ = pipeline_->flushed();
     const std::lock_guard<std::mutex> lock(mutex_);
-    return flushes_wanted_ + (is_stopping_ ? 1 : 0);
-  }
-
-  // A flush is for the spans that the first step after the call found; later ones do not hold it
-  // up.
-  bool is_flushed(std::uint64_t wanted) {
-    if (flush_in_hand_ != wanted) {
-      if (!pipeline_->has_collected_all()) return false;
-      flush_in_hand_ = wanted;
-      flush_until_ = pipeline_->collected();
-    }
-    if (pipeline_->settled() < flush_until_) return false;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    flushes_done_ = wanted;
+    flushes_done_ = flushes_told_;
     changed_.notify_all();
-    return true;
   }
+
+  // Those who wait for a flush beside shutdown need not wait for their own deadlines.
+  void release_flushes() noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    is_over_ = true;
+    changed_.notify_all();
+  }
+
+  // ---- sleep ----
 
   // Sleeps as long as nothing can have happened: the busier the rings, the shorter.
-  void rest(TimePoint now, std::size_t collected, bool is_flushing) {
+  void rest(TimePoint now, std::size_t collected) noexcept {
     if (collected > 0) {
       last_collected_ = now;
       interval_ = (std::max)(kShortest, interval_ / 4);
     } else {
       interval_ = (std::min)(kLongest, interval_ * 2);
     }
-    if (is_flushing) interval_ = kShortest;
+    if (pipeline_->is_flushing()) interval_ = kShortest;
     const bool is_quiet = now - last_collected_ > kQuiet && pipeline_->is_idle();
-    if (is_quiet && sleep_.fall_asleep()) {
-      wait(now, Milliseconds(-1));
-      sleep_.wake_up();
-      last_collected_ = SteadyClock::now();
-      interval_ = kShortest;
-      return;
-    }
+    if (is_quiet && sleep_.fall_asleep()) return sleep_till_woken();
     const bool is_dozing = interval_ > kDozing;
     if (is_dozing) sleep_.doze();
-    wait(now, std::chrono::ceil<Milliseconds>(interval_));
+    wait(now);
     if (is_dozing) sleep_.wake_up();
   }
 
-  void wait(TimePoint now, Milliseconds longest) {
-    if (pipeline_->is_sending()) {
-      pipeline_->wait_for_sender(sleep_.descriptor(), longest);
-    } else {
-      if (pipeline_->due_time() != (TimePoint::max)()) {
-        longest = (std::min)(longest, Deadline(pipeline_->due_time()).left(now));
-      }
-      pollfd descriptor{sleep_.descriptor(), POLLIN, 0};
-      ::poll(&descriptor, 1, static_cast<int>(longest.count()));
-    }
-    sleep_.reset();
+  void sleep_till_woken() noexcept {
+    wait_for_call(nullptr);
+    sleep_.wake_up();
+    last_collected_ = SteadyClock::now();
+    interval_ = kShortest;
   }
 
-  using Interval = std::chrono::microseconds;
-  static constexpr Interval kShortest{200};
-  static constexpr Interval kDozing{2000};
-  static constexpr Interval kLongest{100000};
+  // Waits for a reply where there is one to come, for the time at which something is due, for a
+  // call; at most for the interval.
+  void wait(TimePoint now) noexcept {
+    using std::chrono::nanoseconds;
+    const TimePoint until = (std::min)(now + interval_, pipeline_->next_time(now));
+    const nanoseconds longest = (std::max)(nanoseconds(0), nanoseconds(until - now));
+    if (pipeline_->is_in_flight() && longest >= Milliseconds(1)) {
+      pipeline_->wait_for_reply(sleep_.descriptor(), std::chrono::ceil<Milliseconds>(longest));
+      sleep_.reset();
+    } else {
+      const timespec time{static_cast<time_t>(longest.count() / 1000000000),
+                          static_cast<long>(longest.count() % 1000000000)};
+      wait_for_call(&time);
+    }
+  }
+
+  void wait_for_call(const timespec* longest) noexcept {
+    pollfd descriptor{sleep_.descriptor(), POLLIN, 0};
+    if (::ppoll(&descriptor, 1, longest, nullptr) > 0) sleep_.reset();
+  }
+
+  static constexpr Microseconds kShortest{200};
+  static constexpr Microseconds kDozing{2000};
+  static constexpr Microseconds kLongest{100000};
   static constexpr std::chrono::seconds kQuiet{2};
 
-  std::unique_ptr<Pipeline> pipeline_;
   CollectorSleep& sleep_;
+  const WorkerSettings settings_;
   std::thread thread_;
-  Interval interval_{kShortest};
+
+  // For the thread only.
+  Microseconds interval_{kShortest};
   TimePoint last_collected_ = SteadyClock::now();
-  std::uint64_t flush_in_hand_ = 0;
-  std::uint64_t flush_until_ = 0;
+  std::uint64_t flushes_told_ = 0;
+  bool is_stopping_ = false;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::uint64_t flushes_wanted_ = 0;
-  std::uint64_t flushes_done_ = 0;  // written by the thread, which may read it without the lock
-  bool is_stopping_ = false;
+  std::uint64_t flushes_done_ = 0;
+  std::uint64_t last_flush_ = 0;  // the one that shutdown waits for; 0 before
   bool is_over_ = false;
   bool is_complete_ = false;
   Deadline stop_deadline_{TimePoint{}};

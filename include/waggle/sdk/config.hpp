@@ -14,10 +14,14 @@
 #include "waggle/sdk/limits.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/sdk/sampler.hpp"
+#include "waggle/sdk/span_filter.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
 inline namespace abi1 {
+
+// Must not throw.
+using ThreadHook = void (*)(void* user);
 
 struct Config {
   // The service's name (service.name), by which Honeycomb names the dataset. Else
@@ -45,6 +49,10 @@ struct Config {
   // looked at.
   std::vector<std::unique_ptr<Exporter>> exporters;
 
+  // Looks at every finished span before it leaves: may change it, or drop it by returning false.
+  // Runs on the collector's thread.
+  SpanFilter filter;
+
   // Who decides about traces that begin here; else `sample_ratio` does. Remote parents are
   // followed.
   std::shared_ptr<const Sampler> sampler;
@@ -55,11 +63,31 @@ struct Config {
   // All the memory that tracing may take, in bytes.
   std::size_t memory_limit = 16 * 1024 * 1024;
 
-  // How long a span may wait for others before it is sent.
+  // How long a span may wait for others before it is sent, and how many are sent at once at most.
   Milliseconds batch_delay{1000};
+  std::size_t batch_spans = 4096;
+
+  // How long one attempt to send a batch may take, and for how long it is tried again.
+  Milliseconds attempt_timeout{10000};
+  Milliseconds retry_for{60000};
+
+  // How long to wait before trying again: at first a random time up to `retry_backoff_first`, then
+  // up to twice as long each time, up to `retry_backoff_longest`. A server's Retry-After wins.
+  Milliseconds retry_backoff_first{500};
+  Milliseconds retry_backoff_longest{15000};
 
   // How long flushing and the end of the program may take.
   Milliseconds exit_timeout{3000};
+
+  // False: waggle starts no thread, and works only while Tracing::poll(), force_flush() or
+  // shutdown() run.
+  bool worker_thread = true;
+
+  // The worker's name as debuggers show it (15 characters), and what runs on it first: to choose a
+  // processor, a priority, or signals, all of which are blocked there.
+  std::string worker_name = "waggle";
+  ThreadHook on_worker_start = nullptr;
+  void* on_worker_start_user = nullptr;
 
   // Who is told about trouble; else stderr.
   MessageHandler on_message = nullptr;

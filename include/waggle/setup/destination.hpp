@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "waggle/http/header_lines.hpp"
-#include "waggle/pipeline/otlp_sender.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/setup/environment.hpp"
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -20,14 +21,23 @@
 #include "waggle/collect/thread_registry.hpp"
 #include "waggle/core/hub.hpp"
 #include "waggle/pipeline/collector_sleep.hpp"
+#include "waggle/pipeline/driver.hpp"
 #include "waggle/pipeline/ledger.hpp"
-#include "waggle/pipeline/worker.hpp"
 #include "waggle/sdk/sampler.hpp"
 #include "waggle/setup/module_pin.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
+
+// What start() made, from then until shutdown.
+struct Session {
+  std::shared_ptr<Driver> driver;
+  std::shared_ptr<const Sampler> sampler;
+  std::shared_ptr<Diagnostics> diagnostics;
+  std::size_t thread_memory = 0;
+  Milliseconds exit_timeout{3000};
+};
 
 class Engine {
  public:
@@ -38,10 +48,10 @@ class Engine {
   }
 
   PipelineSources sources() noexcept { return {threads_, spill_, scopes_, ledger_}; }
+  CollectorSleep& sleep() noexcept { return sleep_; }
 
   // Opens a session; says why it cannot, or nothing.
-  std::string open(std::unique_ptr<Pipeline> pipeline, std::shared_ptr<const Sampler> sampler,
-                   Milliseconds exit_timeout, std::size_t memory_limit) {
+  std::string open(Session session) {
     if (is_forked()) return "tracing cannot be started in the child of a fork yet";
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool is_others = waggle_abi1_hub.owner != nullptr && waggle_abi1_hub.owner != this;
@@ -49,14 +59,14 @@ class Engine {
       return is_others ? "another library of this program has started tracing already"
                        : "tracing has been started already";
     }
+    if (is_closing_) return "tracing is still being shut down";
     if (!prepare_process()) return "cannot keep this shared library loaded";
-    auto worker = std::make_shared<Worker>(std::move(pipeline), sleep_);
-    if (!worker->start()) return "cannot start the collector's thread";
-    threads_.budget().set_limit(memory_limit);
-    worker_ = std::move(worker);
-    store_release(sampler_, sampler.get());
-    samplers_.push_back(std::move(sampler));
-    exit_timeout_ = exit_timeout;
+    samplers_.push_back(session.sampler);
+    if (!session.driver->start()) return "cannot start the collector's thread";
+    threads_.budget().set_limit(session.thread_memory);
+    store_release(sampler_, session.sampler.get());
+    session_ = std::move(session);
+    lost_before_ = stats();
     if (waggle_abi1_hub.owner != this) fill_hub();
     set_session(++waggle_abi1_hub.last_session);
     return {};
@@ -66,26 +76,35 @@ class Engine {
   // in a fork's child.
   bool flush(Deadline deadline) {
     if (is_forked()) return false;
-    std::shared_ptr<Worker> worker;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      worker = worker_;
-    }
-    return worker == nullptr || worker->flush(deadline);
+    const std::shared_ptr<Driver> driver = this->driver();
+    return driver == nullptr || driver->flush(deadline);
+  }
+
+  // Lets the pipeline work on the calling thread if it has none of its own; returns when to call
+  // again.
+  Microseconds poll(Microseconds budget) {
+    const std::shared_ptr<Driver> driver = is_forked() ? nullptr : this->driver();
+    return driver == nullptr ? Microseconds(std::chrono::hours(24)) : driver->poll(budget);
   }
 
   // Ends the session; false if something had to be given up. Does nothing the second time, and in a
   // fork's child.
   bool close(Deadline deadline) {
     if (is_forked()) return false;
-    std::shared_ptr<Worker> worker;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      worker = std::move(worker_);
-      worker_ = nullptr;
-      if (worker != nullptr) set_session(0);
-    }
-    return worker == nullptr || worker->stop(deadline);
+    std::unique_lock<std::mutex> lock(mutex_);
+    // The end of the program must not overtake a shutdown on another thread.
+    closed_.wait_until(lock, deadline.at(), [this] { return !is_closing_; });
+    if (session_.driver == nullptr) return !is_closing_;
+    const Session session = std::exchange(session_, {});
+    is_closing_ = true;
+    set_session(0);
+    lock.unlock();
+    const bool is_complete = session.driver->stop(deadline);
+    tell_losses(*session.diagnostics);
+    lock.lock();
+    is_closing_ = false;
+    closed_.notify_all();
+    return is_complete;
   }
 
   // Returns the engine if there ever was one.
@@ -107,6 +126,32 @@ class Engine {
 
   bool is_forked() const noexcept { return ::getpid() != process_; }
 
+  std::shared_ptr<Driver> driver() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return session_.driver;
+  }
+
+  Milliseconds exit_timeout() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return session_.exit_timeout;
+  }
+
+  // Says at the end what was lost since start(), by reason.
+  void tell_losses(Diagnostics& diagnostics) const {
+    const Stats now = stats();
+    std::uint64_t sum = 0;
+    std::string reasons;
+    for (std::size_t index = 0; index < kDropReasonCount; ++index) {
+      const auto reason = static_cast<DropReason>(index);
+      const std::uint64_t count = now.dropped[index] - lost_before_.dropped[index];
+      if (count == 0 || reason == DropReason::Filtered) continue;
+      sum += count;
+      reasons.append(reasons.empty() ? "" : ", ").append(to_string(reason));
+      reasons.append(" ").append(std::to_string(count));
+    }
+    if (sum != 0) diagnostics.always("lost " + std::to_string(sum) + " spans: " + reasons);
+  }
+
   // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
   // hook is registered anew each time: it has to run before the clean-up of OpenSSL, which may have
   // been loaded since; what runs twice does nothing the second time.
@@ -121,7 +166,7 @@ class Engine {
 
   static void on_exit() {
     Engine& engine = *self();
-    engine.close(Deadline::in(engine.exit_timeout_));
+    engine.close(Deadline::in(engine.exit_timeout()));
   }
 
   static void on_fork_in_child() noexcept { set_session(0); }
@@ -176,10 +221,12 @@ class Engine {
   const pid_t process_;
 
   std::mutex mutex_;  // guards what follows
-  std::shared_ptr<Worker> worker_;
+  Session session_;
+  Stats lost_before_;
+  bool is_closing_ = false;
+  std::condition_variable closed_;
   std::vector<std::shared_ptr<const Sampler>>
       samplers_;  // kept: a span may be asking one right now
-  Milliseconds exit_timeout_{3000};
   bool is_prepared_ = false;
 
   const Sampler* sampler_ = nullptr;  // read without the lock

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,8 @@
 
 #include "waggle/exporters/console_exporter.hpp"
 #include "waggle/http/curl_transport.hpp"
+#include "waggle/pipeline/host_loop.hpp"
+#include "waggle/pipeline/worker.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
@@ -44,6 +47,15 @@ class [[nodiscard]] Tracing {
     return engine_ == nullptr || engine_->flush(Deadline::in(timeout));
   }
   bool force_flush() { return force_flush(exit_timeout_); }
+
+  // Does a part of the collector's work on the calling thread, for Config::worker_thread = false:
+  // one step at least, which is a look at the rings and at the network and a few hundred spans
+  // encoded or 64 KiB compressed, and more while there is work and `budget` lasts. Never waits,
+  // unless an exporter does. Returns how long nothing is to be done; spans recorded since then may
+  // want it earlier. From one thread at a time.
+  std::chrono::microseconds poll(std::chrono::microseconds budget = {}) {
+    return engine_ == nullptr ? std::chrono::hours(24) : engine_->poll(budget);
+  }
 
   // Flushes and stops; false if something was given up at the end of `timeout`. Spans begun later
   // are no-ops. The second call does nothing.
@@ -97,23 +109,41 @@ inline std::shared_ptr<const Sampler> sampler_of(const Config& config) {
   return std::make_shared<ParentBasedSampler>(std::move(root));
 }
 
+inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
+                                             BodyBounds bounds) {
+  destination.attempt_timeout = config.attempt_timeout;
+  destination.retry_for = config.retry_for;
+  destination.retry_backoff_first = config.retry_backoff_first;
+  destination.retry_backoff_longest = config.retry_backoff_longest;
+  CurlOptions options;
+  options.ca_file = config.ca_file;
+  return std::make_unique<Delivery>(destination, std::make_unique<CurlTransport>(options), bounds);
+}
+
 inline PipelineSettings settings_of(Config& config, const Environment& environment,
                                     const Destination& destination) {
   PipelineSettings settings;
   settings.resource = resource_of(config, environment);
   settings.limits = config.limits;
+  settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
   settings.batch_delay = config.batch_delay;
+  settings.filter = std::move(config.filter);
   settings.exporters = std::move(config.exporters);
+  random_seed(settings.seed);
   if (destination.kind == DestinationKind::Terminal) {
     settings.exporters.push_back(std::make_unique<ConsoleExporter>());
   }
   if (destination.kind == DestinationKind::Otlp) {
-    CurlOptions options;
-    options.ca_file = config.ca_file;
-    settings.sender =
-        std::make_unique<OtlpSender>(destination.otlp, std::make_unique<CurlTransport>(options));
+    settings.delivery = delivery_of(config, destination.otlp, settings.memory.body);
   }
   return settings;
+}
+
+inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<Pipeline> pipeline,
+                                         CollectorSleep& sleep) {
+  if (!config.worker_thread) return std::make_shared<HostLoop>(std::move(pipeline));
+  WorkerSettings settings{config.worker_name, config.on_worker_start, config.on_worker_start_user};
+  return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
 // Checks what concerns no destination.
@@ -125,9 +155,17 @@ inline void check(const Config& config, std::vector<std::string>& errors) {
   if (config.memory_limit < kLeastMemory) {
     errors.emplace_back("Config::memory_limit must be at least 262144 bytes");
   }
-  if (config.batch_delay.count() < 0 || config.exit_timeout.count() < 0) {
-    errors.emplace_back("Config::batch_delay and Config::exit_timeout must not be negative");
+  for (Milliseconds time : {config.batch_delay, config.exit_timeout, config.retry_for,
+                            config.retry_backoff_first, config.retry_backoff_longest}) {
+    if (time.count() >= 0) continue;
+    errors.emplace_back(
+        "Config::batch_delay, exit_timeout, retry_for and the backoffs must not be negative");
+    break;
   }
+  if (config.attempt_timeout.count() <= 0) {
+    errors.emplace_back("Config::attempt_timeout must be positive");
+  }
+  if (config.batch_spans == 0) errors.emplace_back("Config::batch_spans must be positive");
 }
 
 // Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
@@ -172,14 +210,18 @@ inline Tracing start(Config config = {}) {
     tracing.errors_.emplace_back("no memory to start tracing");
     return tracing;
   }
-  const std::size_t memory_limit = config.memory_limit;
-  const Milliseconds exit_timeout = config.exit_timeout;
-  std::shared_ptr<const Sampler> sampler = detail::sampler_of(config);
-  auto pipeline = std::make_unique<detail::Pipeline>(
-      engine->sources(), detail::settings_of(config, environment, destination), diagnostics,
-      detail::measured_clock());
-  std::string problem =
-      engine->open(std::move(pipeline), std::move(sampler), exit_timeout, memory_limit);
+  detail::Session session;
+  session.sampler = detail::sampler_of(config);
+  session.diagnostics = diagnostics;
+  session.exit_timeout = config.exit_timeout;
+  detail::PipelineSettings settings = detail::settings_of(config, environment, destination);
+  session.thread_memory = settings.memory.threads;
+  session.driver =
+      detail::driver_of(config,
+                        std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
+                                                           diagnostics, detail::measured_clock()),
+                        engine->sleep());
+  std::string problem = engine->open(std::move(session));
   if (problem.empty()) {
     tracing.engine_ = engine;
   } else {

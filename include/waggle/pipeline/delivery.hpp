@@ -1,0 +1,283 @@
+// Takes batches to an OTLP/HTTP endpoint: encodes one while another is on its way, compresses,
+// sends, waits, sends again, halves what is too large, gives up in time. Without a clock and
+// without waiting; the transport and the time are handed in.
+#ifndef WAGGLE_PIPELINE_DELIVERY_HPP
+#define WAGGLE_PIPELINE_DELIVERY_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "waggle/core/random.hpp"
+#include "waggle/http/gzip.hpp"
+#include "waggle/otlp/answer.hpp"
+#include "waggle/pipeline/backoff.hpp"
+#include "waggle/pipeline/encoded_batch.hpp"
+#include "waggle/pipeline/verdict.hpp"
+#include "waggle/sdk/deadline.hpp"
+#include "waggle/sdk/otlp_destination.hpp"
+#include "waggle/sdk/transport.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+class Delivery {
+ public:
+  Delivery(const OtlpDestination& destination, std::unique_ptr<Transport> transport,
+           BodyBounds bounds)
+      : destination_(destination),
+        transport_(std::move(transport)),
+        backoff_(destination.retry_backoff_first, destination.retry_backoff_longest),
+        next_(std::make_unique<EncodedBatch>(OtlpEncoderOptions{destination.is_honeycomb}, bounds)),
+        current_(
+            std::make_unique<EncodedBatch>(OtlpEncoderOptions{destination.is_honeycomb}, bounds)) {
+    parts_.reserve(kMostParts);
+    request_.url = destination_.url;
+    request_.headers = destination_.headers;
+    request_.headers.emplace_back("Content-Type", "application/json");
+  }
+
+  // ---- the batch that is being encoded ----
+
+  // Tells whether the batch that was submitted last is still waiting for its turn.
+  bool has_submitted() const noexcept { return is_submitted_; }
+
+  // Gives the batch to be filled; it is sent once submit() was called.
+  EncodedBatch& next() noexcept { return *next_; }
+
+  // `has_report` says that the last span is the loss report, which is in nobody's books.
+  void submit(bool has_report) {
+    next_->finish();
+    next_has_report_ = has_report;
+    is_submitted_ = true;
+  }
+
+  // ---- the batch that is being sent ----
+
+  // Does what can be done now without waiting, a little at a time. True if some spans met their
+  // fate.
+  bool step(TimePoint now, std::int64_t unix_seconds, IdGenerator& random, Verdict& verdict) {
+    if (phase_ == Phase::InFlight) return hear(now, unix_seconds, random, verdict);
+    if (parts_.empty() && is_submitted_) load(now);
+    if (phase_ == Phase::Waiting && !parts_.empty() && now >= resume_at_) begin_attempt(now);
+    if (phase_ == Phase::Compressing) compress(now);
+    return false;
+  }
+
+  bool is_idle() const noexcept { return parts_.empty() && !is_submitted_; }
+  bool is_in_flight() const noexcept { return phase_ == Phase::InFlight; }
+
+  // Returns how many spans were sent at least once and have no answer yet.
+  std::uint64_t spans_in_flight() const noexcept { return was_sent_ ? waiting_spans() : 0; }
+
+  // Returns when there is something to do again that no reply will tell.
+  TimePoint next_time() const noexcept {
+    if (phase_ == Phase::Compressing) return TimePoint{};
+    return is_in_flight() || is_idle() ? (TimePoint::max)() : resume_at_;
+  }
+
+  // Ends the wait before the next attempt: for a shutdown, which cannot wait.
+  void hurry(TimePoint now) noexcept {
+    resume_at_ = (std::min)(resume_at_, now);
+    backoff_.reset();
+  }
+
+  // Gives up all that is here, also what was not submitted yet; returns of how many spans it is not
+  // known whether they have arrived.
+  std::uint64_t give_up() noexcept {
+    if (is_in_flight()) {
+      transport_->cancel();
+      parts_.back().may_have_arrived = true;
+    }
+    std::uint64_t unconfirmed = 0;
+    for (const Part& part : parts_) {
+      if (part.may_have_arrived) unconfirmed += own_spans(part);
+    }
+    parts_.clear();
+    phase_ = Phase::Waiting;
+    is_submitted_ = was_sent_ = false;
+    return unconfirmed;
+  }
+
+  // Sleeps until the request can move on, `wake_descriptor` is readable or `longest` is over.
+  void wait(int wake_descriptor, Milliseconds longest) noexcept {
+    transport_->wait(wake_descriptor, longest);
+  }
+
+  std::uint64_t omitted_values() const noexcept {
+    return next_->omitted_values() + current_->omitted_values();
+  }
+
+ private:
+  enum class Phase : std::uint8_t { Waiting, Compressing, InFlight };
+
+  // Some neighbouring spans of the current batch. All parts of a batch share its deadline.
+  struct Part {
+    std::size_t first;
+    std::size_t count;
+    bool may_have_arrived;
+  };
+
+  // Halving leaves one part more each time, and no batch has more than 2^24 spans.
+  static constexpr std::size_t kMostParts = 26;
+
+  // A fifth of a millisecond, in which no ring overflows.
+  static constexpr std::size_t kCompressedAtOnce = 64 * 1024;
+
+  void load(TimePoint now) {
+    std::swap(current_, next_);
+    has_report_ = next_has_report_;
+    is_submitted_ = false;
+    was_sent_ = false;
+    parts_.push_back({0, current_->size(), false});
+    deadline_ = (std::max)(now, resume_at_) + destination_.retry_for;
+  }
+
+  void begin_attempt(TimePoint now) {
+    const Part& part = parts_.back();
+    body_ = &current_->body(part.first, part.count);
+    if (!destination_.compress) return send(now, *body_);
+    gzip_.begin(*body_, compressed_);
+    phase_ = Phase::Compressing;
+  }
+
+  void compress(TimePoint now) {
+    const GzipProgress progress = gzip_.advance(kCompressedAtOnce);
+    if (progress == GzipProgress::Unfinished) return;
+    send(now, progress == GzipProgress::Finished ? compressed_ : *body_);
+  }
+
+  void send(TimePoint now, const std::string& body) {
+    request_.headers.resize(destination_.headers.size() + 1);
+    if (&body == &compressed_) request_.headers.emplace_back("Content-Encoding", "gzip");
+    request_.body = &body;
+    request_.timeout =
+        (std::min)(destination_.attempt_timeout, Deadline(deadline_).left(now) + Milliseconds(1));
+    transport_->begin(request_);
+    phase_ = Phase::InFlight;
+    was_sent_ = true;
+  }
+
+  bool hear(TimePoint now, std::int64_t unix_seconds, IdGenerator& random, Verdict& verdict) {
+    const HttpReply& reply = transport_->poll();
+    if (reply.outcome == TransportOutcome::Pending) return false;
+    phase_ = Phase::Waiting;
+    Part& part = parts_.back();
+    const Answer answer = judge(reply, part.count, unix_seconds);
+    part.may_have_arrived |= answer.may_have_arrived;
+    switch (answer.kind) {
+      case AnswerKind::Delivered:
+      case AnswerKind::PartlyRejected:
+        backoff_.reset();
+        return finish_part(accepted(answer), verdict);
+      case AnswerKind::Split:
+        if (split()) return false;
+        return finish_part(lost(DropReason::TooLarge, answer), verdict);
+      case AnswerKind::Drop:
+        return finish_part(lost(answer.reason, answer), verdict);
+      case AnswerKind::Retry:
+        break;
+    }
+    if (wait_for_retry(now, answer, random)) return false;
+    return finish_part(lost(DropReason::RetriesExhausted, answer), verdict);
+  }
+
+  // Halves the current part; false if it is one span, which no other request would carry either.
+  bool split() {
+    const Part part = parts_.back();
+    if (part.count < 2) return false;
+    const std::size_t half = part.count / 2;
+    parts_.back() = {part.first + half, part.count - half, part.may_have_arrived};
+    parts_.push_back({part.first, half, part.may_have_arrived});
+    return true;
+  }
+
+  // Sets the time of the next attempt; false if the batch has no time left for it. The destination
+  // is left alone until then in either case, but for no longer than a batch is kept.
+  bool wait_for_retry(TimePoint now, const Answer& answer, IdGenerator& random) {
+    const Milliseconds own = backoff_.next(random.span_id().value);
+    const Milliseconds delay = answer.has_delay ? answer.delay : own;
+    resume_at_ = now + (std::min)(delay, destination_.retry_for);
+    return now + delay < deadline_;
+  }
+
+  bool finish_part(Verdict&& result, Verdict& verdict) {
+    verdict = std::move(result);
+    verdict.settles_report = holds_report(parts_.back());
+    parts_.pop_back();
+    if (parts_.empty()) was_sent_ = false;
+    return true;
+  }
+
+  // Partial success: the server took the request and refused some of its spans; never sent again.
+  Verdict accepted(const Answer& answer) const {
+    const Part& part = parts_.back();
+    Verdict verdict;
+    verdict.rejected = (std::min)(answer.rejected, own_spans(part));
+    verdict.delivered = own_spans(part) - verdict.rejected;
+    verdict.report_has_arrived = answer.rejected == 0;
+    if (!answer.message.empty()) verdict.message = destination_.url + ": " + answer.message;
+    return verdict;
+  }
+
+  // What may have arrived at an earlier attempt is not certainly lost.
+  Verdict lost(DropReason reason, const Answer& answer) const {
+    const Part& part = parts_.back();
+    Verdict verdict;
+    verdict.dropped = own_spans(part);
+    verdict.reason = part.may_have_arrived ? DropReason::Unconfirmed : reason;
+    verdict.message = destination_.url + ": " + answer.message;
+    if (answer.is_authentication_problem) verdict.message += advice();
+    return verdict;
+  }
+
+  const char* advice() const noexcept {
+    return destination_.is_honeycomb
+               ? " (check HONEYCOMB_API_KEY, and HONEYCOMB_API_ENDPOINT for its region)"
+               : " (check OTEL_EXPORTER_OTLP_HEADERS)";
+  }
+
+  bool holds_report(const Part& part) const noexcept {
+    return has_report_ && part.first + part.count == current_->size();
+  }
+
+  std::uint64_t own_spans(const Part& part) const noexcept {
+    return part.count - (holds_report(part) ? 1 : 0);
+  }
+
+  std::uint64_t waiting_spans() const noexcept {
+    std::uint64_t sum = 0;
+    for (const Part& part : parts_) sum += own_spans(part);
+    return sum;
+  }
+
+  OtlpDestination destination_;
+  std::unique_ptr<Transport> transport_;
+  Backoff backoff_;
+  Gzip gzip_;
+  std::string compressed_;
+  HttpRequest request_;
+
+  std::unique_ptr<EncodedBatch> next_;
+  bool is_submitted_ = false;
+  bool next_has_report_ = false;
+
+  std::unique_ptr<EncodedBatch> current_;
+  bool has_report_ = false;
+  Phase phase_ = Phase::Waiting;
+  bool was_sent_ = false;
+  const std::string* body_ = nullptr;  // of the part being sent, not compressed
+  std::vector<Part> parts_;  // of the current batch, not settled yet; the last one is next
+  TimePoint deadline_{};     // of the current batch
+  TimePoint resume_at_{};    // no attempt before this
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_PIPELINE_DELIVERY_HPP
