@@ -61,6 +61,14 @@ note() {
   echo "$2 $3" >> "$logs/$1.notes"
 }
 
+# How many simulated schedules a cell runs.
+schedules() {
+  case $1 in
+    dev) [ ${#cells[@]} -gt 1 ] && echo 100000 || echo 10000 ;;
+    *) echo 2000 ;;
+  esac
+}
+
 run_cell() {
   local cell=$1
   echo "$cell: $(describe "$cell")"
@@ -83,7 +91,7 @@ run_cell() {
     return
   fi
   # Failures are shown by summary.py at the end.
-  step "$cell.test" test ctest --preset "$cell" -j "$jobs" --no-tests=error \
+  WAGGLE_SCHEDULES=$(schedules "$cell") step "$cell.test" test ctest --preset "$cell" -j "$jobs" --no-tests=error \
     --output-junit "$PWD/$logs/$cell.xml"
   [ -s "$logs/$cell.xml" ] || note "$cell" ctest failed
 }

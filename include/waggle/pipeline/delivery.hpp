@@ -62,8 +62,11 @@ class Delivery {
   // fate.
   bool step(TimePoint now, std::int64_t unix_seconds, IdGenerator& random, Verdict& verdict) {
     if (phase_ == Phase::InFlight) return hear(now, unix_seconds, random, verdict);
-    if (parts_.empty() && is_submitted_) load(now);
-    if (phase_ == Phase::Waiting && !parts_.empty() && now >= resume_at_) begin_attempt(now);
+    if (parts_.empty() && is_submitted_) load();
+    if (phase_ == Phase::Waiting && !parts_.empty() && now >= resume_at_) {
+      if (was_sent_ && now > deadline_) return finish_part(out_of_time(), verdict);
+      begin_attempt(now);
+    }
     if (phase_ == Phase::Compressing) compress(now);
     return false;
   }
@@ -128,16 +131,16 @@ class Delivery {
   // A fifth of a millisecond, in which no ring overflows.
   static constexpr std::size_t kCompressedAtOnce = 64 * 1024;
 
-  void load(TimePoint now) {
+  void load() {
     std::swap(current_, next_);
     has_report_ = next_has_report_;
     is_submitted_ = false;
     was_sent_ = false;
     parts_.push_back({0, current_->size(), false});
-    deadline_ = (std::max)(now, resume_at_) + destination_.retry_for;
   }
 
   void begin_attempt(TimePoint now) {
+    if (!was_sent_) deadline_ = now + destination_.retry_for;
     const Part& part = parts_.back();
     body_ = &current_->body(part.first, part.count);
     if (!destination_.compress) return send(now, *body_);
@@ -233,6 +236,12 @@ class Delivery {
     verdict.message = destination_.url + ": " + answer.message;
     if (answer.is_authentication_problem) verdict.message += advice();
     return verdict;
+  }
+
+  Verdict out_of_time() const {
+    Answer answer;
+    answer.message = "no time was left to try again";
+    return lost(DropReason::RetriesExhausted, answer);
   }
 
   const char* advice() const noexcept {

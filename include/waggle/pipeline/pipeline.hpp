@@ -258,7 +258,7 @@ class Pipeline {
   }
 
   void submit() {
-    is_encoding_ = false;
+    if (!std::exchange(is_encoding_, false)) return;
     EncodedBatch& body = delivery_().next();
     if (body.empty()) return;
     const bool has_report =
