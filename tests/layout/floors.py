@@ -44,10 +44,12 @@ HOMES = {
     "zlib.h": ["http/gzip.hpp"],
     "nlohmann/": ["otlp/reply.hpp"],
     "thread": ["pipeline/worker.hpp"],
-    "condition_variable": ["pipeline/worker.hpp"],
+    "condition_variable": ["pipeline/worker.hpp", "setup/engine.hpp"],
     "mutex": ["collect/scope_table.hpp", "collect/thread_registry.hpp", "exporters/memory_exporter.hpp",
-              "pipeline/worker.hpp", "sdk/diagnostics.hpp", "setup/engine.hpp"],
-    "iostream": [], "functional": [], "regex": [], "future": [], "filesystem": [], "sstream": [],
+              "pipeline/host_loop.hpp", "pipeline/worker.hpp", "sdk/diagnostics.hpp",
+              "setup/engine.hpp"],
+    "functional": ["sdk/span_filter.hpp"],
+    "iostream": [], "regex": [], "future": [], "filesystem": [], "sstream": [],
     "httplib.h": [], "openssl/": [], "doctest/": [],
 }
 

@@ -3,12 +3,13 @@
 #ifndef WAGGLE_PIPELINE_HOST_LOOP_HPP
 #define WAGGLE_PIPELINE_HOST_LOOP_HPP
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "waggle/pipeline/driver.hpp"
@@ -86,7 +87,7 @@ class HostLoop : public Driver {
     if (pipeline_->is_in_flight()) {
       pipeline_->wait_for_reply(-1, std::chrono::ceil<Milliseconds>(longest));
     } else {
-      std::this_thread::sleep_for(longest);
+      ::usleep(static_cast<useconds_t>(longest.count()));
     }
   }
 
