@@ -72,6 +72,19 @@ inline std::string header_problem(const HeaderList& headers) {
   return {};
 }
 
+// Replaces each header's value that `text` repeats, so that no key ends up in a log.
+inline std::string without_values(std::string text, const HeaderList& headers) {
+  constexpr std::size_t kShortestSecret = 6;
+  for (const auto& header : headers) {
+    const std::string& value = header.second;
+    if (value.size() < kShortestSecret) continue;
+    for (std::size_t at = text.find(value); at != text.npos; at = text.find(value, at)) {
+      text.replace(at, value.size(), "***");
+    }
+  }
+  return text;
+}
+
 // Writes a header for libcurl's list, where "Name:" would remove a header and "Name;" sends one
 // without a value.
 inline std::string header_line(std::string_view name, std::string_view value) {

@@ -9,12 +9,13 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "waggle/core/random.hpp"
 #include "waggle/http/gzip.hpp"
+#include "waggle/http/header_lines.hpp"
 #include "waggle/otlp/answer.hpp"
 #include "waggle/pipeline/backoff.hpp"
+#include "waggle/pipeline/batch_parts.hpp"
 #include "waggle/pipeline/encoded_batch.hpp"
 #include "waggle/pipeline/verdict.hpp"
 #include "waggle/sdk/deadline.hpp"
@@ -25,6 +26,7 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
+// Sends one batch at a time, in the order in which they were submitted. For the collector only.
 class Delivery {
  public:
   Delivery(const OtlpDestination& destination, std::unique_ptr<Transport> transport,
@@ -35,7 +37,7 @@ class Delivery {
         next_(std::make_unique<EncodedBatch>(OtlpEncoderOptions{destination.is_honeycomb}, bounds)),
         current_(
             std::make_unique<EncodedBatch>(OtlpEncoderOptions{destination.is_honeycomb}, bounds)) {
-    parts_.reserve(kMostParts);
+    if (destination.compress) gzip_ = std::make_unique<Gzip>();
     request_.url = destination_.url;
     request_.headers = destination_.headers;
     request_.headers.emplace_back("Content-Type", "application/json");
@@ -75,7 +77,7 @@ class Delivery {
   bool is_in_flight() const noexcept { return phase_ == Phase::InFlight; }
 
   // Returns how many spans were sent at least once and have no answer yet.
-  std::uint64_t spans_in_flight() const noexcept { return was_sent_ ? waiting_spans() : 0; }
+  std::uint64_t spans_in_flight() const noexcept { return was_sent_ ? parts_.own_spans() : 0; }
 
   // Returns when there is something to do again that no reply will tell.
   TimePoint next_time() const noexcept {
@@ -94,12 +96,9 @@ class Delivery {
   std::uint64_t give_up() noexcept {
     if (is_in_flight()) {
       transport_->cancel();
-      parts_.back().may_have_arrived = true;
+      parts_.current().may_have_arrived = true;
     }
-    std::uint64_t unconfirmed = 0;
-    for (const Part& part : parts_) {
-      if (part.may_have_arrived) unconfirmed += own_spans(part);
-    }
+    const std::uint64_t unconfirmed = parts_.unconfirmed_spans();
     parts_.clear();
     phase_ = Phase::Waiting;
     is_submitted_ = was_sent_ = false;
@@ -118,38 +117,27 @@ class Delivery {
  private:
   enum class Phase : std::uint8_t { Waiting, Compressing, InFlight };
 
-  // Some neighbouring spans of the current batch. All parts of a batch share its deadline.
-  struct Part {
-    std::size_t first;
-    std::size_t count;
-    bool may_have_arrived;
-  };
-
-  // Halving leaves one part more each time, and no batch has more than 2^24 spans.
-  static constexpr std::size_t kMostParts = 26;
-
   // A fifth of a millisecond, in which no ring overflows.
   static constexpr std::size_t kCompressedAtOnce = 64 * 1024;
 
   void load() {
     std::swap(current_, next_);
-    has_report_ = next_has_report_;
     is_submitted_ = false;
     was_sent_ = false;
-    parts_.push_back({0, current_->size(), false});
+    parts_.begin(current_->size(), next_has_report_);
   }
 
   void begin_attempt(TimePoint now) {
     if (!was_sent_) deadline_ = now + destination_.retry_for;
-    const Part& part = parts_.back();
+    const BatchPart& part = parts_.current();
     body_ = &current_->body(part.first, part.count);
-    if (!destination_.compress) return send(now, *body_);
-    gzip_.begin(*body_, compressed_);
+    if (gzip_ == nullptr) return send(now, *body_);
+    gzip_->begin(*body_, compressed_);
     phase_ = Phase::Compressing;
   }
 
   void compress(TimePoint now) {
-    const GzipProgress progress = gzip_.advance(kCompressedAtOnce);
+    const GzipProgress progress = gzip_->advance(kCompressedAtOnce);
     if (progress == GzipProgress::Unfinished) return;
     send(now, progress == GzipProgress::Finished ? compressed_ : *body_);
   }
@@ -169,7 +157,7 @@ class Delivery {
     const HttpReply& reply = transport_->poll();
     if (reply.outcome == TransportOutcome::Pending) return false;
     phase_ = Phase::Waiting;
-    Part& part = parts_.back();
+    BatchPart& part = parts_.current();
     const Answer answer = judge(reply, part.count, unix_seconds);
     part.may_have_arrived |= answer.may_have_arrived;
     switch (answer.kind) {
@@ -178,7 +166,7 @@ class Delivery {
         backoff_.reset();
         return finish_part(accepted(answer), verdict);
       case AnswerKind::Split:
-        if (split()) return false;
+        if (parts_.split()) return false;
         return finish_part(lost(DropReason::TooLarge, answer), verdict);
       case AnswerKind::Drop:
         return finish_part(lost(answer.reason, answer), verdict);
@@ -187,16 +175,6 @@ class Delivery {
     }
     if (wait_for_retry(now, answer, random)) return false;
     return finish_part(lost(DropReason::RetriesExhausted, answer), verdict);
-  }
-
-  // Halves the current part; false if it is one span, which no other request would carry either.
-  bool split() {
-    const Part part = parts_.back();
-    if (part.count < 2) return false;
-    const std::size_t half = part.count / 2;
-    parts_.back() = {part.first + half, part.count - half, part.may_have_arrived};
-    parts_.push_back({part.first, half, part.may_have_arrived});
-    return true;
   }
 
   // Sets the time of the next attempt; false if the batch has no time left for it. The destination
@@ -210,30 +188,30 @@ class Delivery {
 
   bool finish_part(Verdict&& result, Verdict& verdict) {
     verdict = std::move(result);
-    verdict.settles_report = holds_report(parts_.back());
-    parts_.pop_back();
+    verdict.settles_report = parts_.holds_report(parts_.current());
+    parts_.pop();
     if (parts_.empty()) was_sent_ = false;
     return true;
   }
 
   // Partial success: the server took the request and refused some of its spans; never sent again.
   Verdict accepted(const Answer& answer) const {
-    const Part& part = parts_.back();
+    const BatchPart& part = parts_.current();
     Verdict verdict;
-    verdict.rejected = (std::min)(answer.rejected, own_spans(part));
-    verdict.delivered = own_spans(part) - verdict.rejected;
+    verdict.rejected = (std::min)(answer.rejected, parts_.own_spans(part));
+    verdict.delivered = parts_.own_spans(part) - verdict.rejected;
     verdict.report_has_arrived = answer.rejected == 0;
-    if (!answer.message.empty()) verdict.message = destination_.url + ": " + answer.message;
+    if (!answer.message.empty()) verdict.message = message(answer);
     return verdict;
   }
 
   // What may have arrived at an earlier attempt is not certainly lost.
   Verdict lost(DropReason reason, const Answer& answer) const {
-    const Part& part = parts_.back();
+    const BatchPart& part = parts_.current();
     Verdict verdict;
-    verdict.dropped = own_spans(part);
+    verdict.dropped = parts_.own_spans(part);
     verdict.reason = part.may_have_arrived ? DropReason::Unconfirmed : reason;
-    verdict.message = destination_.url + ": " + answer.message;
+    verdict.message = message(answer);
     if (answer.is_authentication_problem) verdict.message += advice();
     return verdict;
   }
@@ -244,30 +222,21 @@ class Delivery {
     return lost(DropReason::RetriesExhausted, answer);
   }
 
+  // A server may repeat what it was sent, the key included.
+  std::string message(const Answer& answer) const {
+    return destination_.url + ": " + without_values(answer.message, destination_.headers);
+  }
+
   const char* advice() const noexcept {
     return destination_.is_honeycomb
                ? " (check HONEYCOMB_API_KEY, and HONEYCOMB_API_ENDPOINT for its region)"
                : " (check OTEL_EXPORTER_OTLP_HEADERS)";
   }
 
-  bool holds_report(const Part& part) const noexcept {
-    return has_report_ && part.first + part.count == current_->size();
-  }
-
-  std::uint64_t own_spans(const Part& part) const noexcept {
-    return part.count - (holds_report(part) ? 1 : 0);
-  }
-
-  std::uint64_t waiting_spans() const noexcept {
-    std::uint64_t sum = 0;
-    for (const Part& part : parts_) sum += own_spans(part);
-    return sum;
-  }
-
   OtlpDestination destination_;
   std::unique_ptr<Transport> transport_;
   Backoff backoff_;
-  Gzip gzip_;
+  std::unique_ptr<Gzip> gzip_;  // none: bodies are sent as they are
   std::string compressed_;
   HttpRequest request_;
 
@@ -276,13 +245,12 @@ class Delivery {
   bool next_has_report_ = false;
 
   std::unique_ptr<EncodedBatch> current_;
-  bool has_report_ = false;
   Phase phase_ = Phase::Waiting;
   bool was_sent_ = false;
   const std::string* body_ = nullptr;  // of the part being sent, not compressed
-  std::vector<Part> parts_;  // of the current batch, not settled yet; the last one is next
-  TimePoint deadline_{};     // of the current batch
-  TimePoint resume_at_{};    // no attempt before this
+  BatchParts parts_;                   // of the current batch
+  TimePoint deadline_{};               // of the current batch
+  TimePoint resume_at_{};              // no attempt before this
 };
 
 }  // namespace detail

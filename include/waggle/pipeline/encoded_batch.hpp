@@ -29,6 +29,7 @@ class EncodedBatch {
       : encoder_(options), bounds_(bounds) {}
 
   void begin(const Resource& resource) {
+    encoder_.reserve(bounds_.bytes + bounds_.bytes / 4);
     encoder_.begin(resource);
     spans_ = 0;
   }

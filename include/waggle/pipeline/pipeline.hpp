@@ -281,7 +281,7 @@ class Pipeline {
   // ---- what became of them ----
 
   void hear_from_delivery() noexcept {
-    if (!has_delivery()) return;
+    if (!has_delivery() || delivery_().is_idle()) return;
     guarded([&] {
       Verdict verdict;
       const std::uint64_t now_unix = settings_.sample_clocks().unix_nanoseconds;

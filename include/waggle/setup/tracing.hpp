@@ -115,6 +115,9 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
   destination.retry_for = config.retry_for;
   destination.retry_backoff_first = config.retry_backoff_first;
   destination.retry_backoff_longest = config.retry_backoff_longest;
+  // zlib's own state alone takes a quarter of a megabyte.
+  constexpr std::size_t kLeastMemoryToCompress = 2 * 1024 * 1024;
+  destination.compress &= config.memory_limit >= kLeastMemoryToCompress;
   CurlOptions options;
   options.ca_file = config.ca_file;
   return std::make_unique<Delivery>(destination, std::make_unique<CurlTransport>(options), bounds);
