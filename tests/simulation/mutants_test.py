@@ -22,13 +22,14 @@ SCHEDULES = "5000"
 MUTANTS = {
     "a batch of filtered spans sends the one before it again": (
         "pipeline/pipeline.hpp",
-        "if (!std::exchange(is_encoding_, false)) return;", "is_encoding_ = false;"),
+        "if (!std::exchange(is_encoding_, false) || delivery_->next().empty()) return;",
+        "is_encoding_ = false;"),
     "a flush does not wait for a look at all rings": (
         "pipeline/flush_line.hpp", "passes >= pass_", "true"),
     "an attempt that may have arrived is forgotten": (
         "pipeline/delivery.hpp", "part.may_have_arrived |= answer.may_have_arrived;", ""),
     "half of what was too large is lost": (
-        "pipeline/delivery.hpp",
+        "pipeline/batch_parts.hpp",
         "parts_.push_back({part.first, half, part.may_have_arrived});", ""),
     "the server's wish to be left alone is not heeded": (
         "pipeline/delivery.hpp", "answer.has_delay ? answer.delay : own", "own"),

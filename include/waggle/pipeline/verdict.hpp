@@ -11,6 +11,11 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
+// Writes "1 span", "2 spans".
+inline std::string count_of_spans(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " span" : " spans");
+}
+
 struct Verdict {
   std::uint64_t delivered = 0;
   std::uint64_t rejected = 0;
@@ -22,6 +27,18 @@ struct Verdict {
 
   std::uint64_t spans() const noexcept { return delivered + rejected + dropped; }
 };
+
+// Returns what tells a verdict's trouble from others, of which each is told once.
+inline std::string kind_of(const Verdict& verdict) {
+  const bool is_loss = verdict.dropped != 0 || verdict.rejected != 0;
+  return is_loss ? "send " + std::string(to_string(verdict.reason)) : "warning";
+}
+
+// Says for a person what happened.
+inline std::string text_of(const Verdict& verdict) {
+  if (verdict.dropped == 0) return verdict.message;
+  return "lost " + count_of_spans(verdict.dropped) + ": " + verdict.message;
+}
 
 }  // namespace detail
 }  // namespace abi1

@@ -149,7 +149,7 @@ class Engine {
       reasons.append(reasons.empty() ? "" : ", ").append(to_string(reason));
       reasons.append(" ").append(std::to_string(count));
     }
-    if (sum != 0) diagnostics.always("lost " + std::to_string(sum) + " spans: " + reasons);
+    if (sum != 0) diagnostics.always("lost " + count_of_spans(sum) + ": " + reasons);
   }
 
   // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
