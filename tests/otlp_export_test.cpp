@@ -189,7 +189,7 @@ TEST_CASE("a partial success is counted and told, and nothing is sent again") {
   CHECK(messages.mention("too old"));
 }
 
-TEST_CASE("a server that is not there costs the spans, counted, and one message") {
+TEST_CASE("a server that is not there costs the spans, counted, with one message and a last one") {
   std::string url;
   {
     RawServer gone(always(http_reply(200, "{}")));
@@ -200,6 +200,7 @@ TEST_CASE("a server that is not there costs the spans, counted, and one message"
   config.endpoint = url;
   config.on_message = &Messages::take;
   config.on_message_user = &messages;
+  config.retry_for = waggle::Milliseconds(0);
   const Change change;
   auto tracing = waggle::start(std::move(config));
   for (int i = 0; i < 3; ++i) {
@@ -208,7 +209,9 @@ TEST_CASE("a server that is not there costs the spans, counted, and one message"
   }
   tracing.shutdown();
   CHECK(change.dropped(waggle::DropReason::RetriesExhausted) == 3);
-  CHECK(messages.texts.size() == 1);
+  CHECK(messages.texts.size() == 2);
+  CHECK(messages.mention("lost 1 span: " + url));
+  CHECK(messages.mention("lost 3 spans: retries_exhausted 3"));
 }
 
 TEST_CASE("a server that hangs does not hold shutdown past its deadline") {

@@ -60,8 +60,8 @@ class Delivery {
 
   // ---- the batch that is being sent ----
 
-  // Does what can be done now without waiting, a little at a time. True if some spans met their
-  // fate.
+  // Does what can be done now without waiting, a little at a time. True if there is something to
+  // tell: some spans met their fate, or an attempt failed.
   bool step(TimePoint now, std::int64_t unix_seconds, IdGenerator& random, Verdict& verdict) {
     if (phase_ == Phase::InFlight) return hear(now, unix_seconds, random, verdict);
     if (parts_.empty() && is_submitted_) load();
@@ -173,8 +173,11 @@ class Delivery {
       case AnswerKind::Retry:
         break;
     }
-    if (wait_for_retry(now, answer, random)) return false;
-    return finish_part(lost(DropReason::RetriesExhausted, answer), verdict);
+    if (!wait_for_retry(now, answer, random)) {
+      return finish_part(lost(DropReason::RetriesExhausted, answer), verdict);
+    }
+    verdict.message = message(answer) + " (will be tried again)";
+    return true;
   }
 
   // Sets the time of the next attempt; false if the batch has no time left for it. The destination

@@ -30,8 +30,9 @@ struct Verdict {
 
 // Returns what tells a verdict's trouble from others, of which each is told once.
 inline std::string kind_of(const Verdict& verdict) {
-  const bool is_loss = verdict.dropped != 0 || verdict.rejected != 0;
-  return is_loss ? "send " + std::string(to_string(verdict.reason)) : "warning";
+  if (verdict.dropped != 0) return "send " + std::string(to_string(verdict.reason));
+  if (verdict.rejected != 0) return "rejected";
+  return verdict.spans() == 0 ? "retry" : "warning";
 }
 
 // Says for a person what happened.
