@@ -1,5 +1,6 @@
 // Looks at all rings in turn and takes what is there into the queue. When the queue is full it
-// stops, and goes on at the same thread later: no thread is passed over.
+// stops, and goes on at the same thread later. What a thread records meanwhile is left for the next
+// turn: no thread is passed over, however much another one records.
 #ifndef WAGGLE_PIPELINE_COLLECTOR_HPP
 #define WAGGLE_PIPELINE_COLLECTOR_HPP
 
@@ -21,17 +22,19 @@ class Collector {
   // Collects until all threads were visited or the queue is full; returns how many records.
   std::size_t collect(RecordQueue& queue) noexcept {
     std::size_t count = 0;
-    ThreadState* thread = next_ != nullptr ? next_ : threads_.first();
-    for (; thread != nullptr; thread = thread->next) {
+    if (next_ == nullptr) visit(threads_.first());
+    while (next_ != nullptr) {
       bool is_full = false;
-      count += threads_.drain(*thread, [&](std::string_view record) {
+      count += threads_.drain(*next_, [&](std::string_view record) {
+        if (record.size() > left_) return false;
         is_full = !queue.append(record);
+        if (!is_full) left_ -= record.size();
         return !is_full;
       });
-      if (is_full) break;
+      if (is_full) return count;
+      visit(next_->next);
     }
-    next_ = thread;
-    if (thread == nullptr) ++passes_;
+    ++passes_;
     return count;
   }
 
@@ -52,8 +55,14 @@ class Collector {
   std::uint64_t next_whole_pass() const noexcept { return passes_ + (next_ != nullptr ? 2 : 1); }
 
  private:
+  void visit(ThreadState* thread) noexcept {
+    next_ = thread;
+    left_ = thread != nullptr ? ThreadRegistry::bytes_at_most(*thread) : 0;
+  }
+
   ThreadRegistry& threads_;
   ThreadState* next_ = nullptr;  // where the pass that is under way goes on
+  std::uint64_t left_ = 0;       // bytes that it takes at most before it leaves that thread
   std::uint64_t passes_ = 0;
 };
 

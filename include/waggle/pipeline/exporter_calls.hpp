@@ -30,23 +30,23 @@ class ExporterCalls {
     Verdict verdict;
     verdict.delivered = batch.spans.size();
     for (const std::unique_ptr<Exporter>& exporter : exporters_) {
-      store_release(custody_, std::uint32_t{kInExporter});
+      if (!pass(kOurs, kInExporter)) return lost(batch, DropReason::ShutdownDeadline);
       const ExportResult result = exporter->export_batch(batch, deadline);
-      std::uint32_t expected = kInExporter;
-      if (!compare_exchange(custody_, expected, std::uint32_t{kOurs})) break;
+      if (!pass(kInExporter, kOurs)) break;
       if (result.delivered) continue;
-      verdict.delivered = 0;
-      verdict.dropped = batch.spans.size();
-      verdict.reason = DropReason::ExporterFailed;
+      verdict = lost(batch, DropReason::ExporterFailed);
       diagnostics.once("exporter", "an exporter failed: " + result.reason);
     }
     return verdict;
   }
 
-  // Leaves the thread behind that is in an exporter; false if none is. From any thread.
+  // Lets nobody into an exporter any more, and leaves the thread behind that is in one; false if
+  // none is. From any thread.
   bool leave_behind() noexcept {
-    std::uint32_t expected = kInExporter;
-    return compare_exchange(custody_, expected, std::uint32_t{kLeftBehind});
+    for (;;) {
+      if (pass(kInExporter, kLeftBehind)) return true;
+      if (pass(kOurs, kClosed) || load_acquire(custody_) == kClosed) return false;
+    }
   }
 
   // Tells the thread that it was left behind.
@@ -54,7 +54,19 @@ class ExporterCalls {
 
  private:
   // Who may touch what the exporters are given: the thread that calls them, or nobody any more.
-  enum : std::uint32_t { kOurs = 0, kInExporter = 1, kLeftBehind = 2 };
+  enum Custody : std::uint32_t { kOurs, kInExporter, kLeftBehind, kClosed };
+
+  bool pass(Custody from, Custody to) noexcept {
+    std::uint32_t expected = from;
+    return compare_exchange(custody_, expected, std::uint32_t{to});
+  }
+
+  static Verdict lost(const Batch& batch, DropReason reason) {
+    Verdict verdict;
+    verdict.dropped = batch.spans.size();
+    verdict.reason = reason;
+    return verdict;
+  }
 
   std::vector<std::unique_ptr<Exporter>> exporters_;
   std::uint32_t custody_ = kOurs;
