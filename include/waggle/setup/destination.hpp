@@ -11,6 +11,7 @@
 
 #include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/otlp_destination.hpp"
 #include "waggle/setup/environment.hpp"
 
 namespace waggle {
