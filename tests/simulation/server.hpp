@@ -86,7 +86,8 @@ class SimulatedTransport : public waggle::Transport {
   // The server may take it all the same.
   void cancel() noexcept override {
     if (is_busy_ && fate_ == Fate::Accept) take(false);
-    is_busy_ = false;
+    if (is_busy_ && fate_ != Fate::NotConnected) fate_ = Fate::CutBefore;
+    if (is_busy_) answer_at_ = network_.now;
   }
 
   void wait(int, waggle::Milliseconds) noexcept override {}

@@ -25,6 +25,7 @@ class RecordQueue {
   RecordQueue& operator=(const RecordQueue&) = delete;
   ~RecordQueue() { std::free(bytes_); }
 
+  std::size_t capacity() const noexcept { return capacity_; }
   std::size_t size() const noexcept { return count_; }
   std::size_t bytes() const noexcept { return used_; }
   bool empty() const noexcept { return count_ == 0; }

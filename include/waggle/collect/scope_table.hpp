@@ -9,6 +9,7 @@
 #include <string>
 
 #include "waggle/core/scope.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/finished_span.hpp"
 
 namespace waggle {
@@ -20,8 +21,9 @@ class ScopeTable {
  public:
   ScopeTable() : scopes_(1) {}
 
-  // Returns the number of the scope with the same name, version and schema URL. Any thread.
-  std::uint16_t intern(const Scope& scope) {
+  // Returns the number of the scope with the same name, version and schema URL; that of the empty
+  // one if there is no memory for it. Any thread.
+  std::uint16_t intern(const Scope& scope) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (std::size_t number = 0; number < scopes_.size(); ++number) {
       const Text& known = scopes_[number];
@@ -31,13 +33,15 @@ class ScopeTable {
       }
     }
     if (scopes_.size() > 0xffff) return 0;
-    scopes_.push_back(
-        {std::string(scope.name()), std::string(scope.version()), std::string(scope.schema_url())});
-    return static_cast<std::uint16_t>(scopes_.size() - 1);
+    const bool is_kept = completes([&] {
+      scopes_.push_back({std::string(scope.name()), std::string(scope.version()),
+                         std::string(scope.schema_url())});
+    });
+    return is_kept ? static_cast<std::uint16_t>(scopes_.size() - 1) : std::uint16_t{0};
   }
 
   // Returns the scope's texts, valid for good.
-  ScopeView view(std::uint16_t number) {
+  ScopeView view(std::uint16_t number) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (number >= scopes_.size()) return {};
     const Text& text = scopes_[number];

@@ -14,6 +14,7 @@
 #include "waggle/collect/record_queue.hpp"
 #include "waggle/collect/record_reader.hpp"
 #include "waggle/core/record.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/finished_span.hpp"
 #include "waggle/sdk/span_filter.hpp"
 
@@ -38,11 +39,11 @@ class SpanBatch {
     reader.clear();
     queue.for_each([&](std::string_view record) {
       if (!records_.empty() && is_full(bounds, reader)) return false;
+      ++taken_;  // also what there is no memory for, or it would come back for ever
       reader.expect(record);
       records_.push_back({record, scope_of(record), records_.size()});
       return true;
     });
-    taken_ = records_.size();
     std::sort(records_.begin(), records_.end(), [](const Taken& a, const Taken& b) {
       return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
     });
@@ -93,15 +94,8 @@ class SpanBatch {
 
   // A filter that fails has not said that the span may be seen.
   static bool passes(const SpanFilter& filter, SpanEditor& editor) {
-#if defined(__cpp_exceptions)
-    try {
-      return filter(editor);
-    } catch (...) {
-      return false;
-    }
-#else
-    return filter(editor);
-#endif
+    bool is_wanted = false;
+    return completes([&] { is_wanted = filter(editor); }) && is_wanted;
   }
 
   static bool is_record_only(std::string_view record) noexcept {

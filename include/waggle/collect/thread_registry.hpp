@@ -90,6 +90,10 @@ class ThreadRegistry {
     return state;
   }
 
+  // Lets threads ask again that there was no memory for: each failure keeps all from asking, so that
+  // spans without a ring cost no lock.
+  void try_again() noexcept { store_relaxed(is_exhausted_, 0U); }
+
   // Takes note that nobody will write to a state any more: what is in its ring is still collected.
   static void retire(ThreadState& state) noexcept { store_release(state.phase, kThreadEnded); }
 
@@ -124,6 +128,16 @@ class ThreadRegistry {
     }
   }
 
+  // Returns how many bytes a thread's rings hold at most. For the collector only.
+  static std::uint64_t bytes_at_most(const ThreadState& state) noexcept {
+    if (load_acquire(state.phase) == kThreadFree) return 0;
+    std::uint64_t sum = 0;
+    for (const Ring* ring = state.draining; ring != nullptr; ring = ring->successor) {
+      sum += bytes_waiting(*ring) + ring->slack;  // a lap's last record runs over its end
+    }
+    return sum;
+  }
+
   // Drains one thread's rings into `visit`, replaces a ring that proved too small, and frees the
   // state of a thread that is gone. For the collector only. Returns the number of records.
   template <class Visit>
@@ -152,8 +166,8 @@ class ThreadRegistry {
 
   // The one that ended threads keep: never valid in any session.
   static ThreadState* tombstone() noexcept {
-    static ThreadState* const state = new (std::nothrow) ThreadState;
-    return state;
+    static ThreadState state;
+    return &state;
   }
 
   // Set while this thread is in acquire(): an allocator's hook or a signal handler may come back
@@ -188,7 +202,10 @@ class ThreadRegistry {
     }
     if (!budget_.take(sizeof(ThreadState))) return nullptr;
     void* memory = std::aligned_alloc(alignof(ThreadState), sizeof(ThreadState));
-    if (memory == nullptr) return nullptr;
+    if (memory == nullptr) {
+      budget_.give_back(sizeof(ThreadState));
+      return nullptr;
+    }
     auto* state = new (memory) ThreadState;
     state->owner = this;
     state->next = states_;

@@ -42,10 +42,11 @@ class ConsoleExporter final : public Exporter {
 
   // Says how many traces the last seconds left out, if that can be written at once.
   ~ConsoleExporter() override {
-    if (skipped_ != 0) write(skipped_text(), Deadline::in(Milliseconds(0)));
+    write(skipped_ != 0 ? skipped_text() : std::string(), Deadline::in(Milliseconds(0)));
   }
 
-  // Fails by the deadline if the terminal takes no more; what it has not taken is given up.
+  // Fails by the deadline if the terminal takes no more; what it has not taken is given up. Fails at
+  // once if there is no way to write without waiting. Never changes the descriptor's flags.
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
     const detail::WaterfallStyle style = this->style();
     const std::string_view service = batch.resource.text("service.name");
@@ -78,10 +79,11 @@ class ConsoleExporter final : public Exporter {
     return style;
   }
 
-  // What was given up within a line, perhaps within a colour, is ended before the next text.
+  // What was given up within a line, perhaps within a colour, is ended before the next text, or
+  // alone if there is none.
   std::string write(std::string text, Deadline deadline) {
-    if (text.empty()) return {};
     if (is_cut_off_) text.insert(0, style().has_colour ? "\033[0m\n" : "\n");
+    if (text.empty()) return {};
     std::string_view left = text;
     const detail::NonBlockingDescriptor descriptor(options_.descriptor);
     std::string problem = descriptor.write(left, deadline);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,38 +45,49 @@ inline ssize_t write_some(int descriptor, std::string_view text) noexcept {
   return ::write(descriptor, text.data(), text.size());
 }
 
-// Writes `text` in pieces and takes from its front what was written; says why anything is left, or
-// nothing. Returns by the deadline if the descriptor does not block, or has room for a whole piece
-// whenever poll() says that it has some.
-inline std::string write_by(int descriptor, std::string_view& text, std::size_t piece,
-                            Deadline deadline) {
+// Writes `text` and takes from its front what was written; says why anything is left, or nothing.
+// Tries once even if the deadline has passed. Returns by the deadline if the descriptor does not
+// block.
+inline std::string write_by(int descriptor, std::string_view& text, Deadline deadline) {
   constexpr const char* kIsFull = "it takes no more output";
   constexpr timespec kMoment{0, 1'000'000};
   const SigpipeGuard guard;
   while (!text.empty()) {
     if (!wait_until_writable(descriptor, deadline)) return kIsFull;
-    const ssize_t size = write_some(descriptor, text.substr(0, piece));
+    const ssize_t size = write_some(descriptor, text);
     if (size > 0) {
       text.remove_prefix(static_cast<std::size_t>(size));
     } else if (size == 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
       // A terminal may have room, yet not the two bytes that a line break becomes.
-      if (deadline.passed(SteadyClock::now())) return kIsFull;
       ::nanosleep(&kMoment, nullptr);
     } else if (errno != EINTR) {
       return std::strerror(errno);
     }
+    // A reader may take a little now and then, for ever.
+    if (!text.empty() && deadline.passed(SteadyClock::now())) return kIsFull;
   }
   return {};
 }
 
+// Says in words why open() failed with O_NONBLOCK.
+inline const char* reason_not_opened(int error) noexcept {
+  return error == ENXIO ? "a pipe that nobody reads, or a socket" : std::strerror(error);
+}
+
 // Leads to where a shared descriptor leads, without blocking. The flag that says so belongs to the
-// open file, which the host program shares; so a terminal or pipe is opened once more. What cannot
-// be opened again (another user's terminal, no /proc) is written in pieces that poll() has promised
-// room for; there alone a terminal that is stopped between poll() and write() can block.
+// open file, which the host program shares; so a terminal or pipe is opened once more, and not
+// written at all if that is impossible: after poll() said that there is room, another program may
+// fill it or stop the terminal, and even a small write() would wait for as long as that lasts.
+// Sockets need no opening, and files do not wait; opened again, a file would get a second position
+// and overwrite what the host writes.
 class NonBlockingDescriptor {
  public:
-  explicit NonBlockingDescriptor(int shared) noexcept
-      : is_terminal_(::isatty(shared) == 1), shared_(shared), own_(open_again(shared)) {}
+  explicit NonBlockingDescriptor(int shared) noexcept : shared_(shared) {
+    const bool is_terminal = ::isatty(shared) == 1;
+    if (!is_terminal && !is_pipe(shared)) return;
+    own_ = is_terminal ? open_terminal(shared) : open_again(shared);
+    if (own_ < 0) problem_ = errno;
+  }
   NonBlockingDescriptor(const NonBlockingDescriptor&) = delete;
   NonBlockingDescriptor& operator=(const NonBlockingDescriptor&) = delete;
   ~NonBlockingDescriptor() {
@@ -84,32 +96,48 @@ class NonBlockingDescriptor {
 
   // As write_by().
   std::string write(std::string_view& text, Deadline deadline) const {
-    if (own_ >= 0) return write_by(own_, text, text.size(), deadline);
-    return write_by(shared_, text, is_terminal_ ? kTerminalPiece : kPipePiece, deadline);
+    if (problem_ == 0) return write_by(own_ >= 0 ? own_ : shared_, text, deadline);
+    return std::string("it cannot be opened to write without waiting: ") +
+           reason_not_opened(problem_);
   }
 
  private:
-  // Linux hands out a terminal's buffer by 256 bytes, and a line break takes two of them. A pipe
-  // with room has PIPE_BUF bytes of it.
-  static constexpr std::size_t kTerminalPiece = 128;
-  static constexpr std::size_t kPipePiece = PIPE_BUF;
-
-  // Returns -1 where it is impossible or wrong: a file would get a second position and overwrite
-  // what the host writes, the controlling end of a pseudo-terminal would become a new one.
-  int open_again(int shared) const noexcept {
+  static bool is_pipe(int descriptor) noexcept {
     struct stat about {};
-    unsigned number = 0;
-    const bool is_pipe = ::fstat(shared, &about) == 0 && S_ISFIFO(about.st_mode);
-    const bool is_controlling_end = is_terminal_ && ::ioctl(shared, TIOCGPTN, &number) == 0;
-    if (is_controlling_end || (!is_terminal_ && !is_pipe)) return -1;
-    char path[32];
-    std::snprintf(path, sizeof(path), "/proc/self/fd/%d", shared);
+    return ::fstat(descriptor, &about) == 0 && S_ISFIFO(about.st_mode);
+  }
+
+  static int open_path(const char* path) noexcept {
     return ::open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   }
 
-  const bool is_terminal_;
+  static int open_again(int shared) noexcept {
+    char path[32];
+    std::snprintf(path, sizeof(path), "/proc/self/fd/%d", shared);
+    return open_path(path);
+  }
+
+  // Without /proc a terminal has a name still, and one that belongs to another user (as after su)
+  // can be opened as this process's own. The controlling end of a pseudo-terminal must not be: it
+  // would become a new one.
+  static int open_terminal(int shared) noexcept {
+    unsigned number = 0;
+    if (::ioctl(shared, TIOCGPTN, &number) == 0) {
+      errno = ENOTTY;
+      return -1;
+    }
+    int own = open_again(shared);
+    const int problem = errno;
+    char name[64];
+    if (own < 0 && ::ttyname_r(shared, name, sizeof(name)) == 0) own = open_path(name);
+    if (own < 0 && ::tcgetsid(shared) >= 0) own = open_path("/dev/tty");
+    errno = problem;
+    return own;
+  }
+
   const int shared_;
-  const int own_;
+  int own_ = -1;
+  int problem_ = 0;
 };
 
 // Tells whether what was written of `text` ends within a line; `otherwise` if nothing was.

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,7 +32,9 @@ class FileExporter final : public Exporter {
     const int descriptor =
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                kOwnerOnly);
-    if (descriptor < 0) return Error{"cannot open " + path + ": " + reason_not_opened()};
+    if (descriptor < 0) {
+      return Error{"cannot open " + path + ": " + detail::reason_not_opened(errno)};
+    }
     return std::unique_ptr<FileExporter>(new FileExporter(path, descriptor));
   }
 
@@ -46,7 +47,7 @@ class FileExporter final : public Exporter {
     if (object.empty()) return {};
     line_.assign(is_cut_off_ ? "\n" : "").append(object) += '\n';
     std::string_view left = line_;
-    const std::string problem = detail::write_by(descriptor_, left, left.size(), deadline);
+    const std::string problem = detail::write_by(descriptor_, left, deadline);
     is_cut_off_ = detail::is_cut_off(line_, left, is_cut_off_);
     if (problem.empty()) return {};
     return ExportResult::failed("cannot write to " + path_ + ": " + problem);
@@ -57,10 +58,6 @@ class FileExporter final : public Exporter {
       : path_(std::move(path)),
         descriptor_(descriptor),
         is_cut_off_(ends_within_line(path_, descriptor)) {}
-
-  static std::string reason_not_opened() {
-    return errno == ENXIO ? "nobody reads from this pipe" : std::strerror(errno);
-  }
 
   // Tells whether the file's last line has no end, as a full disk or a crash leaves it: the first
   // line written now would be lost with it. A file that only may be written is taken for whole.

@@ -3,132 +3,27 @@
 #define WAGGLE_EXPORTERS_MEMORY_EXPORTER_HPP
 
 #include <cstddef>
-#include <cstdint>
-#include <map>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "waggle/exporters/recorded_span.hpp"
 #include "waggle/sdk/exporter.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 
-// Owns one attribute value; compares with plain C++ values: span.attribute("paid") == true.
-class RecordedValue {
- public:
-  RecordedValue() = default;
-  explicit RecordedValue(const ValueView& value) : tag_(value.tag()) {
-    if (tag_ == ValueTag::Array || tag_ == ValueTag::Map) {
-      for (const AttributeView& element : value.elements()) {
-        keys_.emplace_back(element.key);
-        elements_.emplace_back(element.value);
-      }
-    } else {
-      payload_ = value.text();
-    }
-  }
-
-  ValueTag tag() const noexcept { return tag_; }
-  bool boolean() const noexcept { return view().boolean(); }
-  std::int64_t int64() const noexcept { return view().int64(); }
-  std::uint64_t word() const noexcept { return view().word(); }
-  double float64() const noexcept { return view().float64(); }
-  const std::string& text() const noexcept { return payload_; }
-
-  // The elements of an array or a map; a map's have keys().
-  const std::vector<RecordedValue>& elements() const noexcept { return elements_; }
-  const std::vector<std::string>& keys() const noexcept { return keys_; }
-
-  // Tells whether both the kind and the value are the same.
-  template <class T>
-  friend bool operator==(const RecordedValue& recorded, const T& value) {
-    if constexpr (std::is_same_v<T, bool>) {
-      return recorded.tag_ == ValueTag::Boolean && recorded.boolean() == value;
-    } else if constexpr (std::is_integral_v<T>) {
-      const auto word = static_cast<std::uint64_t>(value);
-      const bool is_above_int64 = std::is_unsigned_v<T> && word >> 63 != 0;
-      return recorded.tag_ == (is_above_int64 ? ValueTag::Unsigned : ValueTag::Int64) &&
-             recorded.word() == word;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      return recorded.tag_ == ValueTag::Double && recorded.float64() <= value &&
-             recorded.float64() >= value;
-    } else {
-      return recorded.tag_ == ValueTag::Text && recorded.payload_ == std::string_view(value);
-    }
-  }
-  template <class T>
-  friend bool operator!=(const RecordedValue& recorded, const T& value) {
-    return !(recorded == value);
-  }
-
- private:
-  ValueView view() const noexcept { return {tag_, payload_}; }
-
-  ValueTag tag_ = ValueTag::Empty;
-  std::string payload_;
-  std::vector<std::string> keys_;
-  std::vector<RecordedValue> elements_;
-};
-
-using RecordedAttributes = std::map<std::string, RecordedValue>;
-
-struct RecordedEvent {
-  std::string name;
-  std::uint64_t unix_nanoseconds = 0;
-  RecordedAttributes attributes;
-  std::uint32_t dropped_attributes = 0;
-};
-
-struct RecordedLink {
-  TraceId trace_id;
-  SpanId span_id;
-  std::uint8_t trace_flags = 0;
-  bool is_remote = false;
-  std::string trace_state;
-  RecordedAttributes attributes;
-  std::uint32_t dropped_attributes = 0;
-};
-
-// Owns all that FinishedSpan views; see there for each member.
-struct RecordedSpan {
-  TraceId trace_id;
-  SpanId span_id;
-  SpanId parent_id;
-  bool parent_is_remote = false;
-  std::uint8_t trace_flags = 0;
-  std::string trace_state;
-  std::uint32_t sample_rate = 0;
-  std::string name;
-  SpanKind kind = SpanKind::Internal;
-  std::uint64_t start_unix_nanoseconds = 0;
-  std::uint64_t end_unix_nanoseconds = 0;
-  StatusCode status = StatusCode::Unset;
-  std::string status_message;
-  std::string scope_name;
-  std::string scope_version;
-  std::string scope_schema_url;
-  RecordedAttributes attributes;
-  std::vector<RecordedEvent> events;
-  std::vector<RecordedLink> links;
-  std::uint32_t dropped_attributes = 0;
-  std::uint32_t dropped_events = 0;
-  std::uint32_t dropped_links = 0;
-
-  // Returns an attribute's value; an empty value if there is no such attribute.
-  RecordedValue attribute(const std::string& key) const {
-    const auto found = attributes.find(key);
-    return found == attributes.end() ? RecordedValue{} : found->second;
-  }
-};
-
 // Holds the spans of one or several MemoryExporters; outlives them. Thread-safe.
 class SpanStore {
  public:
+  // Holds any number of spans, or `most_spans` at most.
+  explicit SpanStore(std::size_t most_spans = (std::numeric_limits<std::size_t>::max)()) noexcept
+      : most_spans_(most_spans) {}
+
   // Returns all spans so far, in the order in which they were exported.
   std::vector<RecordedSpan> spans() const {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -149,17 +44,24 @@ class SpanStore {
     return spans_.size();
   }
 
+  // Forgets all spans; there is room for new ones.
   void clear() {
     const std::lock_guard<std::mutex> lock(mutex_);
     spans_.clear();
   }
 
-  void add(RecordedSpan span) {
+  // Adds all of the spans at once, or none and returns false if there is no room for all.
+  bool add(std::vector<RecordedSpan> spans) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    spans_.push_back(std::move(span));
+    if (spans.size() > most_spans_ - spans_.size()) return false;
+    for (RecordedSpan& span : spans) spans_.push_back(std::move(span));
+    return true;
   }
 
+  std::size_t most_spans() const noexcept { return most_spans_; }
+
  private:
+  const std::size_t most_spans_;
   mutable std::mutex mutex_;
   std::vector<RecordedSpan> spans_;
 };
@@ -170,54 +72,17 @@ class MemoryExporter final : public Exporter {
  public:
   explicit MemoryExporter(std::shared_ptr<SpanStore> store) noexcept : store_(std::move(store)) {}
 
+  // Fails if the store has no room for the whole batch.
   ExportResult export_batch(const Batch& batch, Deadline) noexcept override {
-    for (const FinishedSpan& span : batch.spans) store_->add(copy(span));
-    return {};
+    std::vector<RecordedSpan> spans;
+    spans.reserve(batch.spans.size());
+    for (const FinishedSpan& span : batch.spans) spans.push_back(detail::recorded(span));
+    if (store_->add(std::move(spans))) return {};
+    return ExportResult::failed("the store holds " + std::to_string(store_->most_spans()) +
+                                " spans at most");
   }
 
  private:
-  static RecordedAttributes copy(ListView<AttributeView> attributes) {
-    RecordedAttributes copies;
-    for (const AttributeView& attribute : attributes) {
-      copies.emplace(attribute.key, RecordedValue(attribute.value));
-    }
-    return copies;
-  }
-
-  static RecordedSpan copy(const FinishedSpan& span) {
-    RecordedSpan copied;
-    copied.trace_id = span.trace_id;
-    copied.span_id = span.span_id;
-    copied.parent_id = span.parent_id;
-    copied.parent_is_remote = span.parent_is_remote;
-    copied.trace_flags = span.trace_flags;
-    copied.trace_state = span.trace_state;
-    copied.sample_rate = span.sample_rate;
-    copied.name = span.name;
-    copied.kind = span.kind;
-    copied.start_unix_nanoseconds = span.start_unix_nanoseconds;
-    copied.end_unix_nanoseconds = span.end_unix_nanoseconds;
-    copied.status = span.status;
-    copied.status_message = span.status_message;
-    copied.scope_name = span.scope.name;
-    copied.scope_version = span.scope.version;
-    copied.scope_schema_url = span.scope.schema_url;
-    copied.attributes = copy(span.attributes);
-    for (const EventView& event : span.events) {
-      copied.events.push_back({std::string(event.name), event.unix_nanoseconds,
-                               copy(event.attributes), event.dropped_attributes});
-    }
-    for (const LinkView& link : span.links) {
-      copied.links.push_back({link.trace_id, link.span_id, link.trace_flags, link.is_remote,
-                              std::string(link.trace_state), copy(link.attributes),
-                              link.dropped_attributes});
-    }
-    copied.dropped_attributes = span.dropped_attributes;
-    copied.dropped_events = span.dropped_events;
-    copied.dropped_links = span.dropped_links;
-    return copied;
-  }
-
   std::shared_ptr<SpanStore> store_;
 };
 

@@ -11,10 +11,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "waggle/http/curl.hpp"
 #include "waggle/http/sigpipe_guard.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -24,7 +24,8 @@ inline namespace abi1 {
 // always verified, with TLS 1.2 or newer; redirects are not followed. Used by one thread.
 class CurlTransport final : public Transport {
  public:
-  // Sets up libcurl's handles. If that fails every request ends as NotConnected and says so.
+  // Sets up libcurl's handles. If that fails every request ends as NotConnected and says so. The
+  // same goes for a request that there is no memory for.
   explicit CurlTransport(const CurlOptions& options = CurlOptions{}) noexcept
       : largest_reply_(options.largest_reply),
         connect_timeout_(options.connect_timeout),
@@ -46,19 +47,18 @@ class CurlTransport final : public Transport {
     multi_.reset();
   }
 
+  // Tells whether libcurl's handles could be set up.
+  bool is_ready() const noexcept { return configured_; }
+
   void begin(const HttpRequest& request) noexcept override {
     cancel();
     reply_ = HttpReply{};
     may_have_left_ = false;
     too_large_ = false;
+    is_head_whole_ = false;
     host_.clear();
     error_text_[0] = '\0';
-    std::string problem = detail::header_problem(request.headers);
-    if (!problem.empty()) {
-      settle(TransportOutcome::NotConnected, std::move(problem));
-    } else if (const CURLcode code = start(request); code != CURLE_OK) {
-      finish(code);
-    }
+    if (!detail::completes([&] { try_to_begin(request); })) finish(CURLE_OUT_OF_MEMORY);
     unread_ = reply_.outcome != TransportOutcome::Pending;
   }
 
@@ -83,7 +83,7 @@ class CurlTransport final : public Transport {
     const TransportOutcome outcome = failed_outcome();
     detach();
     reply_ = HttpReply{};
-    settle(outcome, "the request was given up");
+    settle(outcome, [] { return "the request was given up"; });
   }
 
   void wait(int wake_descriptor, Milliseconds longest) noexcept override {
@@ -122,7 +122,16 @@ class CurlTransport final : public Transport {
            easy_.set(CURLOPT_HEADERDATA, self);
   }
 
-  CURLcode start(const HttpRequest& request) noexcept {
+  void try_to_begin(const HttpRequest& request) {
+    const std::string problem = detail::header_problem(request.headers);
+    if (!problem.empty()) {
+      settle(TransportOutcome::NotConnected, [&] { return problem; });
+    } else if (const CURLcode code = start(request); code != CURLE_OK) {
+      finish(code);
+    }
+  }
+
+  CURLcode start(const HttpRequest& request) {
     if (!configured_) return CURLE_FAILED_INIT;
     const CURLcode code = detail::read_url_host(request.url, host_);
     if (code != CURLE_OK) return code;
@@ -145,21 +154,26 @@ class CurlTransport final : public Transport {
     attached_ = false;
   }
 
-  void settle(TransportOutcome outcome, std::string message) noexcept {
+  // Where there is no memory for the message there is none.
+  template <class Message>
+  void settle(TransportOutcome outcome, Message&& message) noexcept {
     reply_.outcome = outcome;
-    reply_.message = std::move(message);
+    detail::completes([&] { reply_.message = message(); });
   }
 
   void finish(CURLcode code) noexcept {
+    // libcurl takes a head that ends with the connection for a whole one (RFC 9112, section 8).
+    if (code == CURLE_OK && !is_head_whole_) code = CURLE_PARTIAL_FILE;
     reply_.status = static_cast<int>(easy_.number(CURLINFO_RESPONSE_CODE));
     if (code == CURLE_OK) {
       reply_.outcome = TransportOutcome::Answered;
     } else {
       reply_.body.clear();
       const long system_error = easy_.number(CURLINFO_OS_ERRNO);
-      settle(failed_outcome(),
-             detail::describe({problem_of(code), host_,
-                               detail::transfer_reason(code, error_text_, system_error)}));
+      settle(failed_outcome(), [&] {
+        return detail::describe(
+            {problem_of(code), host_, detail::transfer_reason(code, error_text_, system_error)});
+      });
     }
     detach();
   }
@@ -198,20 +212,24 @@ class CurlTransport final : public Transport {
     std::string& body = transport.reply_.body;
     transport.too_large_ = count > transport.largest_reply_ - body.size();
     if (transport.too_large_) return 0;
-    body.append(bytes, count);
-    return count;
+    return detail::completes([&] { body.append(bytes, count); }) ? count : 0;
   }
 
   static std::size_t on_header(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
-    HttpReply& reply = static_cast<CurlTransport*>(self)->reply_;
+    auto& transport = *static_cast<CurlTransport*>(self);
+    HttpReply& reply = transport.reply_;
     const std::string_view line(bytes, count);
+    if (line == "\r\n" || line == "\n") transport.is_head_whole_ = true;
     if (line.substr(0, 5) == "HTTP/") {  // an interim reply (1xx) may have come before this one
+      transport.is_head_whole_ = false;
       reply.retry_after.clear();
       reply.content_type.clear();
     }
-    detail::read_header_line(line, "Retry-After", kLongestHeader, reply.retry_after);
-    detail::read_header_line(line, "Content-Type", kLongestHeader, reply.content_type);
-    return count;
+    const bool has_memory = detail::completes([&] {
+      detail::read_header_line(line, "Retry-After", kLongestHeader, reply.retry_after);
+      detail::read_header_line(line, "Content-Type", kLongestHeader, reply.content_type);
+    });
+    return has_memory ? count : 0;
   }
 
   const std::size_t largest_reply_;
@@ -221,6 +239,7 @@ class CurlTransport final : public Transport {
   bool unread_ = false;         // begin() failed, and poll() has not told so yet
   bool may_have_left_ = false;  // the first byte of the request may be with the server
   bool too_large_ = false;
+  bool is_head_whole_ = false;
   char error_text_[CURL_ERROR_SIZE] = {};
   std::string host_;
   HttpReply reply_;

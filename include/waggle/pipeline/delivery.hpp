@@ -96,7 +96,8 @@ class Delivery {
   std::uint64_t give_up() noexcept {
     if (is_in_flight()) {
       transport_->cancel();
-      parts_.current().may_have_arrived = true;
+      parts_.current().may_have_arrived |=
+          transport_->poll().outcome != TransportOutcome::NotConnected;
     }
     const std::uint64_t unconfirmed = parts_.unconfirmed_spans();
     parts_.clear();
@@ -156,9 +157,9 @@ class Delivery {
   bool hear(TimePoint now, std::int64_t unix_seconds, IdGenerator& random, Verdict& verdict) {
     const HttpReply& reply = transport_->poll();
     if (reply.outcome == TransportOutcome::Pending) return false;
-    phase_ = Phase::Waiting;
     BatchPart& part = parts_.current();
     const Answer answer = judge(reply, part.count, unix_seconds);
+    phase_ = Phase::Waiting;
     part.may_have_arrived |= answer.may_have_arrived;
     switch (answer.kind) {
       case AnswerKind::Delivered:

@@ -27,7 +27,7 @@ class HostLoop : public Driver {
   // Does the work itself. Beside another call that does, it waits for its turn.
   bool flush(Deadline deadline) override {
     std::unique_lock<std::timed_mutex> lock(mutex_, std::defer_lock);
-    if (!lock.try_lock_until(deadline.at())) return false;
+    if (!lock.try_lock_until(deadline.at()) || is_over_) return false;
     const std::uint64_t wanted = ++flushes_wanted_;
     pipeline_->begin_flush(wanted);
     return drive([&](TimePoint) { return pipeline_->flushed() >= wanted; }, deadline);

@@ -18,6 +18,7 @@
 #include "waggle/pipeline/flush_line.hpp"
 #include "waggle/pipeline/loss_report.hpp"
 #include "waggle/pipeline/pipeline_settings.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/diagnostics.hpp"
 
 namespace waggle {
@@ -47,6 +48,9 @@ class Pipeline {
     ids_.seed(settings_.seed[0], settings_.seed[1]);
     report_.begin(lost(), settings_.sample_clocks().unix_nanoseconds);
   }
+
+  // Tells whether there was memory for the queue; without one nothing would ever be collected.
+  bool is_ready() const noexcept { return queue_.capacity() != 0; }
 
   // Does what can be done now without waiting: a fraction of a millisecond's work, and whatever the
   // exporters do. After is_left_behind() nothing may be touched any more.
@@ -134,11 +138,13 @@ class Pipeline {
     return count;
   }
 
-  // A sample a second follows the system's clock closely enough.
+  // A sample a second follows the system's clock closely enough, and as often is it worth asking
+  // anew for the rings that there was no memory for.
   void keep_time() noexcept {
     if (now_ < next_clock_sample_) return;
     next_clock_sample_ = now_ + std::chrono::seconds(1);
     clock_.update(settings_.sample_clocks());
+    sources_.threads.try_again();
   }
 
   // Returns when the queue's spans have waited long enough for others.
@@ -232,7 +238,9 @@ class Pipeline {
     books_.settle(verdict, delivery_->spans_in_flight());
     if (verdict.settles_report) is_reporting_ = false;
     if (verdict.settles_report && verdict.report_has_arrived) report_.arrived();
-    if (!verdict.message.empty()) diagnostics_->once(kind_of(verdict), text_of(verdict));
+    // No reason to lose what is in hand, if there is no memory to tell it.
+    if (verdict.message.empty()) return;
+    completes([&] { diagnostics_->once(kind_of(verdict), text_of(verdict)); });
   }
 
   DropCounts lost() const noexcept { return sources_.ledger.dropped(sources_.threads); }
@@ -241,16 +249,9 @@ class Pipeline {
   // rings is not.
   template <class Work>
   void guarded(Work&& work) noexcept {
-#if defined(__cpp_exceptions)
-    try {
-      work();
-    } catch (...) {
-      lose(DropReason::MemoryLimit, books_.open() - (queue_.size() - batch_.taken()));
-      release_batch();
-    }
-#else
-    work();
-#endif
+    if (completes(work)) return;
+    lose(DropReason::MemoryLimit, books_.open() - (queue_.size() - batch_.taken()));
+    release_batch();
   }
 
   // Gives up `count` spans: what is being encoded and sent, and the rest for that reason.

@@ -15,12 +15,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "waggle/pipeline/collector_sleep.hpp"
 #include "waggle/pipeline/driver.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/config.hpp"
 
 namespace waggle {
@@ -31,6 +31,7 @@ struct WorkerSettings {
   std::string name = "waggle";
   ThreadHook on_start = nullptr;
   void* on_start_user = nullptr;
+  std::chrono::microseconds quiet{2000000};  // how long without a span before it sleeps for good
 };
 
 // Owns the pipeline's thread. The thread holds its own reference to all that it uses, so it can be
@@ -85,16 +86,7 @@ class Worker : public Driver {
  private:
   bool start_thread() {
     auto self = std::static_pointer_cast<Worker>(shared_from_this());
-#if defined(__cpp_exceptions)
-    try {
-      thread_ = std::thread([self] { self->run(); });
-    } catch (const std::system_error&) {
-      return false;
-    }
-#else
-    thread_ = std::thread([self] { self->run(); });
-#endif
-    return true;
+    return completes([&] { thread_ = std::thread([self] { self->run(); }); });
   }
 
   void run() noexcept {
@@ -150,7 +142,7 @@ class Worker : public Driver {
       interval_ = (std::min)(kLongest, interval_ * 2);
     }
     if (pipeline_->is_flushing()) interval_ = kShortest;
-    const bool is_quiet = now - last_collected_ > kQuiet && pipeline_->is_idle();
+    const bool is_quiet = now - last_collected_ > settings_.quiet && pipeline_->is_idle();
     if (is_quiet && sleep_.fall_asleep()) return sleep_till_woken();
     const bool is_dozing = interval_ > kDozing;
     if (is_dozing) sleep_.doze();
@@ -189,7 +181,6 @@ class Worker : public Driver {
   static constexpr Microseconds kShortest{200};
   static constexpr Microseconds kDozing{2000};
   static constexpr Microseconds kLongest{100000};
-  static constexpr std::chrono::seconds kQuiet{2};
 
   CollectorSleep& sleep_;
   const WorkerSettings settings_;

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/sdk/completes.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 
@@ -23,20 +25,17 @@ class Diagnostics {
       : handler_(handler != nullptr ? handler : &to_stderr), user_(user) {}
 
   // Passes `message` on unless one of the same kind was passed on before.
-  void once(std::string_view kind, std::string_view message) {
+  // Without memory to remember the kind it is passed on, and told again another time.
+  void once(std::string_view kind, std::string_view message) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (told_.emplace(kind).second) handler_(message, user_);
+    bool is_new = true;
+    detail::completes([&] { is_new = told_.emplace(kind).second; });
+    if (is_new) handler_(message, user_);
   }
 
-  void always(std::string_view message) {
+  void always(std::string_view message) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     handler_(message, user_);
-  }
-
-  // Allows `kind` to be told again, once the trouble is over.
-  void over(std::string_view kind) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    told_.erase(std::string(kind));
   }
 
  private:

@@ -55,7 +55,8 @@ class Transport {
   // outcome is not Pending the request is over.
   virtual const HttpReply& poll() noexcept = 0;
 
-  // Gives the request up. Returns within milliseconds whatever the network does.
+  // Gives the request up; the next poll() tells whether the server may have seen it. Returns within
+  // milliseconds whatever the network does.
   virtual void cancel() noexcept = 0;
 
   // Sleeps until the request can move on, `wake_descriptor` becomes readable or `longest` is over.

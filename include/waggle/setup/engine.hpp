@@ -23,6 +23,7 @@
 #include "waggle/pipeline/collector_sleep.hpp"
 #include "waggle/pipeline/driver.hpp"
 #include "waggle/pipeline/ledger.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/sampler.hpp"
 #include "waggle/setup/module_pin.hpp"
 
@@ -32,6 +33,7 @@ namespace detail {
 
 // What start() made, from then until shutdown.
 struct Session {
+  std::uint32_t number = 0;  // given by open()
   std::shared_ptr<Driver> driver;
   std::shared_ptr<const Sampler> sampler;
   std::shared_ptr<Diagnostics> diagnostics;
@@ -41,17 +43,18 @@ struct Session {
 
 class Engine {
  public:
-  // Returns the engine, made at the first call; null if there is no memory for it.
-  static Engine* instance(std::size_t memory_limit) noexcept {
-    static Engine* const engine = new (std::nothrow) Engine(memory_limit);
+  // Returns the engine, made at the first call that there is memory for; throws std::bad_alloc if
+  // this one is not.
+  static Engine* instance(std::size_t memory_limit) {
+    static Engine* const engine = new Engine(memory_limit);
     return engine;
   }
 
   PipelineSources sources() noexcept { return {threads_, spill_, scopes_, ledger_}; }
   CollectorSleep& sleep() noexcept { return sleep_; }
 
-  // Opens a session; says why it cannot, or nothing.
-  std::string open(Session session) {
+  // Opens a session and tells its number; says why it cannot, or returns null.
+  const char* open(Session session, std::uint32_t& number) {
     if (is_forked()) return "tracing cannot be started in the child of a fork yet";
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool is_others = waggle_abi1_hub.owner != nullptr && waggle_abi1_hub.owner != this;
@@ -60,16 +63,17 @@ class Engine {
                        : "tracing has been started already";
     }
     if (is_closing_) return "tracing is still being shut down";
-    if (!prepare_process()) return "cannot keep this shared library loaded";
+    if (const char* problem = prepare_process()) return problem;
     samplers_.push_back(session.sampler);
     if (!session.driver->start()) return "cannot start the collector's thread";
     threads_.budget().set_limit(session.thread_memory);
     store_release(sampler_, session.sampler.get());
+    session.number = number = ++waggle_abi1_hub.last_session;
     session_ = std::move(session);
     lost_before_ = stats();
     if (waggle_abi1_hub.owner != this) fill_hub();
-    set_session(++waggle_abi1_hub.last_session);
-    return {};
+    set_session(number);
+    return nullptr;
   }
 
   // Waits until what ended before the call has met its fate; false at the deadline. Returns at once
@@ -87,20 +91,29 @@ class Engine {
     return driver == nullptr ? Microseconds(std::chrono::hours(24)) : driver->poll(budget);
   }
 
-  // Ends the session; false if something had to be given up. Does nothing the second time, and in a
-  // fork's child.
-  bool close(Deadline deadline) {
+  // Tells whether a session is open.
+  bool is_open(std::uint32_t number) {
+    if (is_forked()) return false;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return session_.number == number;
+  }
+
+  // Ends a session, 0 stands for any; false if something had to be given up. Does nothing the
+  // second time, and in a fork's child. While another thread ends it, this one waits: the end of
+  // the program must not overtake a shutdown.
+  bool close(std::uint32_t number, Deadline deadline) {
     if (is_forked()) return false;
     std::unique_lock<std::mutex> lock(mutex_);
-    // The end of the program must not overtake a shutdown on another thread.
     closed_.wait_until(lock, deadline.at(), [this] { return !is_closing_; });
-    if (session_.driver == nullptr) return !is_closing_;
+    const bool is_other = number != 0 && number != session_.number;
+    if (session_.driver == nullptr || is_other) return !is_closing_;
     const Session session = std::exchange(session_, {});
     is_closing_ = true;
     set_session(0);
     lock.unlock();
     const bool is_complete = session.driver->stop(deadline);
-    tell_losses(*session.diagnostics);
+    const bool has_told = completes([&] { tell_losses(*session.diagnostics); });
+    if (!has_told) session.diagnostics->always("spans were lost; there is no memory to say more");
     lock.lock();
     is_closing_ = false;
     closed_.notify_all();
@@ -154,19 +167,23 @@ class Engine {
 
   // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
   // hook is registered anew each time: it has to run before the clean-up of OpenSSL, which may have
-  // been loaded since; what runs twice does nothing the second time.
-  bool prepare_process() {
-    std::atexit(&Engine::on_exit);
-    if (is_prepared_) return true;
-    if (!pin_module(reinterpret_cast<const void*>(&Engine::on_exit))) return false;
-    ::pthread_atfork(nullptr, nullptr, &Engine::on_fork_in_child);
+  // been loaded since; what runs twice does nothing the second time. Says why it cannot, or returns
+  // null.
+  const char* prepare_process() noexcept {
+    constexpr const char* kNoHook = "no memory to prepare for the end of the program";
+    if (std::atexit(&Engine::on_exit) != 0) return kNoHook;
+    if (is_prepared_) return nullptr;
+    if (!pin_module(reinterpret_cast<const void*>(&Engine::on_exit))) {
+      return "cannot keep this shared library loaded";
+    }
+    if (::pthread_atfork(nullptr, nullptr, &Engine::on_fork_in_child) != 0) return kNoHook;
     is_prepared_ = true;
-    return true;
+    return nullptr;
   }
 
   static void on_exit() {
     Engine& engine = *self();
-    engine.close(Deadline::in(engine.exit_timeout()));
+    engine.close(0, Deadline::in(engine.exit_timeout()));
   }
 
   static void on_fork_in_child() noexcept { set_session(0); }

@@ -14,6 +14,7 @@
 #include "waggle/http/curl_transport.hpp"
 #include "waggle/pipeline/host_loop.hpp"
 #include "waggle/pipeline/worker.hpp"
+#include "waggle/sdk/completes.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
@@ -22,7 +23,8 @@ namespace waggle {
 inline namespace abi1 {
 
 // Stands for a running tracer: flushes and stops it when destroyed. Movable; always usable, also if
-// start() failed: then every call does nothing. From one thread at a time.
+// start() failed: then every call does nothing. Moving and destroying it are for one thread at a
+// time.
 class [[nodiscard]] Tracing {
  public:
   Tracing() noexcept = default;
@@ -34,15 +36,17 @@ class [[nodiscard]] Tracing {
   ~Tracing() { shutdown(); }
 
   // Tells whether start() did what it was asked for; being told to be off counts as done.
-  bool ok() const noexcept { return errors_.empty(); }
+  bool ok() const noexcept { return errors_.empty() && !lacks_memory_; }
 
-  // Returns all that was wrong, each with how to mend it.
+  // Returns all that was wrong, each with how to mend it; nothing if there is no memory even for
+  // that.
   const std::vector<std::string>& errors() const noexcept { return errors_; }
 
-  // Tells whether spans are being recorded.
-  bool is_on() const noexcept { return engine_ != nullptr; }
+  // Tells whether spans are being recorded. Any thread.
+  bool is_on() const noexcept { return engine_ != nullptr && engine_->is_open(session_); }
 
-  // Sends all spans that ended before the call; false if that took longer than `timeout`.
+  // Sends all spans that ended before the call; false if that took longer than `timeout`. Any
+  // thread.
   bool force_flush(Milliseconds timeout) {
     return engine_ == nullptr || engine_->flush(Deadline::in(timeout));
   }
@@ -58,24 +62,33 @@ class [[nodiscard]] Tracing {
   }
 
   // Flushes and stops; false if something was given up at the end of `timeout`. Spans begun later
-  // are no-ops. The second call does nothing.
+  // are no-ops. The second call does nothing, and waits for the first. Any thread.
   bool shutdown(Milliseconds timeout) {
-    detail::Engine* engine = engine_;
-    engine_ = nullptr;
-    return engine == nullptr || engine->close(Deadline::in(timeout));
+    return engine_ == nullptr || engine_->close(session_, Deadline::in(timeout));
   }
   bool shutdown() { return shutdown(exit_timeout_); }
 
  private:
   friend Tracing start(Config config);
 
+  void begin(Config&& config);
+
+  void lack_memory() noexcept {
+    lacks_memory_ = true;
+    detail::completes([this] { errors_.emplace_back("no memory to start tracing"); });
+  }
+
   void swap(Tracing& other) noexcept {
     std::swap(engine_, other.engine_);
+    std::swap(session_, other.session_);
+    std::swap(lacks_memory_, other.lacks_memory_);
     std::swap(exit_timeout_, other.exit_timeout_);
     errors_.swap(other.errors_);
   }
 
-  detail::Engine* engine_ = nullptr;
+  detail::Engine* engine_ = nullptr;  // as good as constant once start() has returned
+  std::uint32_t session_ = 0;
+  bool lacks_memory_ = false;
   Milliseconds exit_timeout_{3000};
   std::vector<std::string> errors_;
 };
@@ -109,6 +122,7 @@ inline std::shared_ptr<const Sampler> sampler_of(const Config& config) {
   return std::make_shared<ParentBasedSampler>(std::move(root));
 }
 
+// Null if libcurl does not give what is needed.
 inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
                                              BodyBounds bounds) {
   destination.attempt_timeout = config.attempt_timeout;
@@ -120,7 +134,9 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
   destination.compress &= config.memory_limit >= kLeastMemoryToCompress;
   CurlOptions options;
   options.ca_file = config.ca_file;
-  return std::make_unique<Delivery>(destination, std::make_unique<CurlTransport>(options), bounds);
+  auto transport = std::make_unique<CurlTransport>(options);
+  if (!transport->is_ready()) return nullptr;
+  return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
 inline PipelineSettings settings_of(Config& config, const Environment& environment,
@@ -145,7 +161,10 @@ inline PipelineSettings settings_of(Config& config, const Environment& environme
 inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<Pipeline> pipeline,
                                          CollectorSleep& sleep) {
   if (!config.worker_thread) return std::make_shared<HostLoop>(std::move(pipeline));
-  WorkerSettings settings{config.worker_name, config.on_worker_start, config.on_worker_start_user};
+  WorkerSettings settings;
+  settings.name = config.worker_name;
+  settings.on_start = config.on_worker_start;
+  settings.on_start_user = config.on_worker_start_user;
   return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
@@ -183,53 +202,52 @@ inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics
 
 }  // namespace detail
 
-// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
-// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
-// may be started again after it was shut down.
-inline Tracing start(Config config = {}) {
-  Tracing tracing;
-  tracing.exit_timeout_ = config.exit_timeout;
+inline void Tracing::begin(Config&& config) {
+  exit_timeout_ = config.exit_timeout;
   const detail::Environment environment = detail::Environment::read();
   auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
-  if (detail::is_disabled(environment, *diagnostics)) return tracing;
+  if (detail::is_disabled(environment, *diagnostics)) return;
 
   const bool has_terminal = ::isatty(STDERR_FILENO) == 1;
   detail::Destination destination =
       detail::DestinationRules(config, environment, has_terminal).decide();
   for (const std::string& warning : destination.warnings) diagnostics->always(warning);
-  tracing.errors_ = std::move(destination.errors);
-  detail::check(config, tracing.errors_);
-  if (!tracing.ok() || destination.kind == detail::DestinationKind::Nowhere) return tracing;
+  errors_ = std::move(destination.errors);
+  detail::check(config, errors_);
+  if (!ok() || destination.kind == detail::DestinationKind::Nowhere) return;
 
-  if (destination.kind == detail::DestinationKind::Otlp) {
+  const bool has_server = destination.kind == detail::DestinationKind::Otlp;
+  if (has_server) {
     const Result<std::string> curl = initialise_curl();
-    if (!curl.ok()) {
-      tracing.errors_.push_back(curl.error());
-      return tracing;
-    }
+    if (!curl.ok()) return errors_.push_back(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
-  if (engine == nullptr) {
-    tracing.errors_.emplace_back("no memory to start tracing");
-    return tracing;
-  }
   detail::Session session;
   session.sampler = detail::sampler_of(config);
   session.diagnostics = diagnostics;
   session.exit_timeout = config.exit_timeout;
   detail::PipelineSettings settings = detail::settings_of(config, environment, destination);
-  session.thread_memory = settings.memory.threads;
-  session.driver =
-      detail::driver_of(config,
-                        std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
-                                                           diagnostics, detail::measured_clock()),
-                        engine->sleep());
-  std::string problem = engine->open(std::move(session));
-  if (problem.empty()) {
-    tracing.engine_ = engine;
-  } else {
-    tracing.errors_.push_back(std::move(problem));
+  if (has_server && settings.delivery == nullptr) {
+    return errors_.push_back("libcurl has no memory, or was built without what is needed");
   }
+  session.thread_memory = settings.memory.threads;
+  auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
+                                                     diagnostics, detail::measured_clock());
+  if (!pipeline->is_ready()) return lack_memory();
+  session.driver = detail::driver_of(config, std::move(pipeline), engine->sleep());
+  if (const char* problem = engine->open(std::move(session), session_)) {
+    errors_.emplace_back(problem);
+  } else {
+    engine_ = engine;
+  }
+}
+
+// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
+// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
+// may be started again after it was shut down.
+inline Tracing start(Config config = {}) {
+  Tracing tracing;
+  if (!detail::completes([&] { tracing.begin(std::move(config)); })) tracing.lack_memory();
   return tracing;
 }
 
