@@ -1,16 +1,18 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <thread>
 #include <waggle/exporters/console_exporter.hpp>
 
+#include "support/descriptor_ends.hpp"
 #include "support/environment_variable.hpp"
 #include "support/sample_trace.hpp"
 
@@ -19,92 +21,16 @@ using waggle::ConsoleOptions;
 using waggle::Deadline;
 using waggle::ExportResult;
 using waggle::Milliseconds;
+using waggle_test::CookedTerminal;
+using waggle_test::Ends;
 using waggle_test::EnvironmentVariable;
+using waggle_test::Pipe;
 using waggle_test::SampleTrace;
+using waggle_test::Socket;
+using waggle_test::Terminal;
+using waggle_test::Watchdog;
 
 namespace {
-
-// Ends the program if what it guards does not return; only ever fires in a test that fails.
-class Watchdog {
- public:
-  Watchdog() { ::alarm(60); }
-  Watchdog(const Watchdog&) = delete;
-  Watchdog& operator=(const Watchdog&) = delete;
-  ~Watchdog() { ::alarm(0); }
-};
-
-// A descriptor to write to and one to read at its other end.
-class Ends {
- public:
-  Ends(const Ends&) = delete;
-  Ends& operator=(const Ends&) = delete;
-  ~Ends() {
-    close(reader_);
-    close(writer_);
-  }
-
-  int writer() const { return writer_; }
-  void close_reader() { close(reader_); }
-  void close_writer() { close(writer_); }
-
-  // Reads to the end, which comes when the writing end is closed.
-  std::string read_rest() const {
-    std::string text;
-    char piece[4096];
-    for (;;) {
-      const ssize_t size = ::read(reader_, piece, sizeof(piece));
-      if (size <= 0) return text;  // a terminal without writers answers EIO
-      text.append(piece, static_cast<std::size_t>(size));
-    }
-  }
-
-  // Reads what is there already.
-  std::string read_now() const {
-    ::fcntl(reader_, F_SETFL, O_NONBLOCK);
-    return read_rest();
-  }
-
-  // Closes the writing end and returns what was written, which must not have been too much to wait
-  // there.
-  std::string read_all() {
-    close_writer();
-    return read_rest();
-  }
-
- protected:
-  Ends() = default;
-  int reader_ = -1;
-  int writer_ = -1;
-
- private:
-  static void close(int& descriptor) {
-    if (descriptor >= 0) ::close(descriptor);
-    descriptor = -1;
-  }
-};
-
-struct Pipe : Ends {
-  Pipe() {
-    int both[2];
-    REQUIRE(::pipe(both) == 0);
-    reader_ = both[0];
-    writer_ = both[1];
-  }
-};
-
-// A pseudo-terminal that passes on what is written to it as it is.
-struct Terminal : Ends {
-  explicit Terminal(unsigned short columns) {
-    winsize size{};
-    size.ws_row = 50;
-    size.ws_col = columns;
-    REQUIRE(::openpty(&reader_, &writer_, nullptr, nullptr, &size) == 0);
-    termios settings{};
-    REQUIRE(::tcgetattr(writer_, &settings) == 0);
-    ::cfmakeraw(&settings);
-    REQUIRE(::tcsetattr(writer_, TCSANOW, &settings) == 0);
-  }
-};
 
 void fill(SampleTrace& trace) {
   trace.span("GET /users", 1).lasting(0, 10).kind(waggle::SpanKind::Server);
@@ -155,6 +81,16 @@ std::size_t occurrences(const std::string& text, const std::string& words) {
 }
 
 constexpr Milliseconds kBriefly{50};
+
+// Fills what stands behind the descriptor, which has no reader, and more.
+void check_full(const Ends& ends, std::size_t name_size) {
+  SampleTrace sample;
+  for (unsigned i = 1; i <= 2000; ++i) sample.span(std::string(name_size, 'x'), i, 1).error("bad");
+  ConsoleExporter exporter(options_for(ends));
+  const ExportResult result = exporter.export_batch(sample.batch(), Deadline::in(kBriefly));
+  CHECK_FALSE(result.delivered);
+  CHECK(result.reason == "the terminal: it takes no more output");
+}
 
 }  // namespace
 
@@ -230,21 +166,94 @@ TEST_CASE("a stopped terminal fails the batch by its deadline") {
   CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
 }
 
-TEST_CASE("a terminal or pipe that nobody reads fails the batch by its deadline once it is full") {
+TEST_CASE("a terminal, pipe or socket that nobody reads fails the batch by its deadline") {
   const Watchdog watchdog;
-  SampleTrace sample;
-  add_traces(sample, 2000);
+  CookedTerminal cooked(80);
+  Terminal raw(80);
+  Pipe pipe;
+  Socket socket;
+  for (const Ends* ends : std::initializer_list<const Ends*>{&cooked, &raw, &pipe, &socket}) {
+    check_full(*ends, 12);
+    CHECK((::fcntl(ends->writer(), F_GETFL) & O_NONBLOCK) == 0);  // others may share it
+  }
+}
+
+TEST_CASE("a terminal that nobody reads fails the batch wherever its lines end") {
+  const Watchdog watchdog;
+  for (const unsigned short width : std::initializer_list<unsigned short>{80, 100, 160}) {
+    for (std::size_t name_size = 3; name_size < 60; name_size += 8) {
+      CAPTURE(width);
+      CAPTURE(name_size);
+      check_full(CookedTerminal(width), name_size);
+    }
+  }
+}
+
+TEST_CASE("what was cut off at a deadline is ended before the next drawing") {
+  const EnvironmentVariable name("TERM", "xterm");
+  const Watchdog watchdog;
+  SampleTrace many;
+  add_traces(many, 2000);
+  SampleTrace trace;
+  fill(trace);
   Terminal terminal(80);
   Pipe pipe;
-  for (const Ends* ends : {static_cast<Ends*>(&terminal), static_cast<Ends*>(&pipe)}) {
+  for (Ends* ends : {static_cast<Ends*>(&terminal), static_cast<Ends*>(&pipe)}) {
     ConsoleOptions options = options_for(*ends);
     options.traces_per_second = 100'000;
     ConsoleExporter exporter(options);
-    const ExportResult result = exporter.export_batch(sample.batch(), Deadline::in(kBriefly));
-    CHECK_FALSE(result.delivered);
-    CHECK(result.reason == "the terminal: it takes no more output");
-    CHECK((::fcntl(ends->writer(), F_GETFL) & O_NONBLOCK) == 0);  // others may share it
+    CHECK_FALSE(exporter.export_batch(many.batch(), Deadline::in(kBriefly)).delivered);
+    const std::string before = ends->read_now();
+    REQUIRE(before.back() != '\n');
+    for (int i = 0; i < 2; ++i) {
+      CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
+    }
+    const bool is_terminal = ends == &terminal;
+    const std::string drawing = waterfall(is_terminal ? 80 : 100, is_terminal);
+    CHECK(ends->read_now() == (is_terminal ? "\033[0m\n" : "\n") + drawing + drawing);
   }
+}
+
+TEST_CASE("a file is drawn to behind what the program itself writes there") {
+  const Watchdog watchdog;
+  std::FILE* file = std::tmpfile();
+  REQUIRE(file != nullptr);
+  ConsoleOptions options;
+  options.descriptor = ::fileno(file);
+  SampleTrace trace;
+  fill(trace);
+  ConsoleExporter exporter(options);
+  REQUIRE(::write(options.descriptor, "before\n", 7) == 7);
+  CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
+  REQUIRE(::write(options.descriptor, "after\n", 6) == 6);
+  std::string text(4096, '\0');
+  const ssize_t size = ::pread(options.descriptor, text.data(), text.size(), 0);
+  REQUIRE(size > 0);
+  text.resize(static_cast<std::size_t>(size));
+  CHECK(text == "before\n" + waterfall(100, false) + "after\n");
+  std::fclose(file);
+}
+
+TEST_CASE("no descriptor stays open") {
+  const Watchdog watchdog;
+  const int free_before = ::dup(STDERR_FILENO);
+  ::close(free_before);
+  CHECK_FALSE(drawn_on_terminal(80).empty());
+  const int free_after = ::dup(STDERR_FILENO);
+  ::close(free_after);
+  CHECK(free_after == free_before);
+}
+
+TEST_CASE("a change of the environment after the start is not looked at") {
+  const EnvironmentVariable terminal_name("TERM", "xterm");
+  const Watchdog watchdog;
+  Terminal terminal(80);
+  SampleTrace trace;
+  fill(trace);
+  ConsoleExporter exporter(options_for(terminal));
+  const EnvironmentVariable no_colour("NO_COLOR", "1");
+  CHECK(exporter.export_batch(trace.batch(), Deadline::in(Milliseconds(30000))).delivered);
+  CHECK(terminal.read_all() == waterfall(80, true));
 }
 
 TEST_CASE("a descriptor that does not block is waited for like any other") {

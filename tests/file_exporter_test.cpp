@@ -192,6 +192,61 @@ TEST_CASE("a reader that is gone fails the batch and does not end the program") 
   CHECK(result.reason == "cannot write to " + path + ": Broken pipe");
 }
 
+TEST_CASE("a pipe without a reader cannot be opened, and is not waited for") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("fifo");
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  ::alarm(60);
+  const auto exporter = FileExporter::open(path);
+  ::alarm(0);
+  REQUIRE_FALSE(exporter.ok());
+  CHECK(exporter.error() == "cannot open " + path + ": a pipe that nobody reads, or a socket");
+}
+
+TEST_CASE("a pipe that takes no more fails the batch by its deadline, and spoils no later line") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("fifo");
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  const auto exporter = opened(path);
+  SampleTrace large;
+  for (unsigned i = 1; i <= 3000; ++i) large.span("large", i);
+  ::alarm(60);
+  const ExportResult result =
+      exporter->export_batch(large.batch(), waggle::Deadline::in(waggle::Milliseconds(50)));
+  ::alarm(0);
+  CHECK_FALSE(result.delivered);
+  CHECK(result.reason == "cannot write to " + path + ": it takes no more output");
+
+  std::string text;
+  const auto read_all = [&] {
+    char piece[4096];
+    for (ssize_t size; (size = ::read(reader, piece, sizeof(piece))) > 0;) {
+      text.append(piece, static_cast<std::size_t>(size));
+    }
+  };
+  read_all();
+  CHECK(text.find('\n') == text.npos);
+  CHECK(export_span(*exporter, "next").delivered);
+  read_all();
+  ::close(reader);
+  CHECK(span_name(text.substr(text.find('\n') + 1)) == "next");
+}
+
+TEST_CASE("a line that an earlier program left without an end does not spoil the first one") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("traces.jsonl");
+  std::ofstream(path) << "{\"resourceSp";
+  CHECK(export_span(*opened(path), "first").delivered);
+  CHECK(export_span(*opened(path), "second").delivered);
+  const std::vector<std::string> lines = lines_of(path);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "{\"resourceSp");
+  CHECK(span_name(lines[1]) == "first");
+  CHECK(span_name(lines[2]) == "second");
+}
+
 TEST_CASE("a batch without spans writes nothing") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("traces.jsonl");

@@ -1,13 +1,16 @@
 #include <doctest/doctest.h>
 
+#include <clocale>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <vector>
 #include <waggle/otlp/json_writer.hpp>
 
 using namespace waggle::detail;
@@ -34,6 +37,40 @@ std::string written_base64(std::string_view bytes) {
   return writer.text();
 }
 
+std::string written_float64(double value) {
+  JsonWriter writer;
+  writer.float64(value);
+  return writer.text();
+}
+
+// Returns the shortest form with an exponent that reads back the same, by trying.
+std::string shortest_with_exponent(double value) {
+  char text[64];
+  for (int digits = 0; digits <= 17; ++digits) {
+    std::snprintf(text, sizeof(text), "%.*e", digits, value);
+    if (std::strtod(text, nullptr) == value) break;
+  }
+  return text;
+}
+
+// Makes numbers have a decimal comma while it lives, if the machine has a locale with one.
+class DecimalComma {
+ public:
+  DecimalComma() : before_(std::setlocale(LC_NUMERIC, nullptr)) {
+    for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR"}) {
+      if (std::setlocale(LC_NUMERIC, name) != nullptr) break;
+    }
+  }
+  ~DecimalComma() { std::setlocale(LC_NUMERIC, before_.c_str()); }
+  DecimalComma(const DecimalComma&) = delete;
+  DecimalComma& operator=(const DecimalComma&) = delete;
+
+  static bool is_there() { return *std::localeconv()->decimal_point == ','; }
+
+ private:
+  const std::string before_;
+};
+
 // Returns what an independent writer and reader make of the bytes: bad UTF-8 becomes U+FFFD.
 std::string repaired_elsewhere(const std::string& bytes) {
   return json::parse(json(bytes).dump(-1, ' ', false, json::error_handler_t::replace));
@@ -52,7 +89,7 @@ TEST_CASE("quotes, backslashes and control characters are escaped, and nothing e
 }
 
 TEST_CASE("each byte at each place of a text of any length reads back") {
-  for (std::size_t size = 1; size <= 35; ++size) {
+  for (std::size_t size = 1; size <= 40; ++size) {
     for (std::size_t at = 0; at < size; ++at) {
       for (int byte = 0; byte < 256; ++byte) {
         std::string text(size, 'x');
@@ -187,24 +224,42 @@ TEST_CASE("doubles read back bit by bit, and are JSON") {
                           1e21,
                           1e22,
                           5e-324,
+                          -5e-324,
+                          2.2250738585072009e-308,  // the largest that is denormal
                           12.5,
+                          1e308,
+                          -1e308,
                           std::numeric_limits<double>::max(),
                           std::numeric_limits<double>::min()};
   for (int round = 0; round < 50000; ++round) {
     double value = 0;
     const std::uint64_t bits = random();
     std::memcpy(&value, &bits, sizeof(value));
-    if (round < 9) value = edges[round];
+    if (round < static_cast<int>(std::size(edges))) value = edges[round];
     if (!std::isfinite(value)) continue;
-    JsonWriter writer;
-    writer.float64(value);
-    const double read = std::strtod(writer.text().c_str(), nullptr);
+    const std::string text = written_float64(value);
+    const double read = std::strtod(text.c_str(), nullptr);
     REQUIRE(std::memcmp(&read, &value, sizeof(value)) == 0);
-    REQUIRE(json::parse(writer.text(), nullptr, false).is_number());
+    REQUIRE(json::parse(text, nullptr, false).is_number());
+    REQUIRE(text.size() <= shortest_with_exponent(value).size());
   }
-  JsonWriter writer;
-  writer.float64(0.1);
-  CHECK(writer.text() == "0.1");
+  CHECK(written_float64(0.1) == "0.1");
+  CHECK(written_float64(-0.0) == "-0");
+  CHECK(written_float64(5e-324) == "5e-324");
+  CHECK(written_float64(1e308) == "1e+308");
+}
+
+TEST_CASE("a double has a point where the locale has a comma") {
+  const DecimalComma comma;
+  if (!DecimalComma::is_there()) {
+    MESSAGE("NOT TESTED: this machine has no locale with a decimal comma, such as de_DE.UTF-8");
+    return;
+  }
+  for (double value : {0.5, -1234567.25, 1e-7, 1.5e300}) {
+    const std::string text = written_float64(value);
+    CHECK(text.find(',') == text.npos);
+    CHECK(json::parse(text, nullptr, false).get<double>() == value);
+  }
 }
 
 TEST_CASE("bytes are base64 with padding") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -162,6 +163,69 @@ TEST_CASE("arrays and maps own their elements") {
   CHECK(map.elements()[0] == true);
   CHECK(map.elements()[1] == "x");
   CHECK(span.attribute("none").elements().empty());
+}
+
+TEST_CASE("recorded values and whole lists of attributes compare with each other") {
+  SampleTrace trace;
+  const auto fill = [&trace](const char* name, int number) {
+    trace.span(name, 1)
+        .attribute("map", trace.list({{"key", trace.make(number)}, {"other", trace.make("x")}}))
+        .attribute("half", 0.5);
+  };
+  fill("one", 1);
+  fill("same", 1);
+  fill("different", 2);
+  trace.span("zero", 4).attribute("zero", 0.0).attribute("minus zero", -0.0);
+  trace.attribute("unordered", std::nan("")).attribute("text", "").attribute("number", 0);
+  const auto store = exported(trace);
+  CHECK(store->find("one").attributes == store->find("same").attributes);
+  CHECK(store->find("one").attributes != store->find("different").attributes);
+  const RecordedSpan zero = store->find("zero");
+  CHECK(zero.attribute("zero") == zero.attribute("minus zero"));
+  CHECK(zero.attribute("unordered") != zero.attribute("unordered"));
+  CHECK(zero.attribute("text") != zero.attribute("absent"));
+  CHECK(zero.attribute("number") != zero.attribute("zero"));
+  CHECK(zero.attribute("absent") == RecordedValue());
+}
+
+TEST_CASE("a failed test shows the value that it found") {
+  SampleTrace trace;
+  trace.span("values", 1)
+      .attribute("list", trace.list({{"", trace.make(-1)}, {"", trace.make("two")}}))
+      .attribute("map", trace.list({{"a", trace.make(true)}, {"b", trace.make(0.25)}}))
+      .attribute("large", ~std::uint64_t{0})
+      .attribute("bytes", waggle::ValueView(ValueTag::Bytes, "abc"));
+  const RecordedSpan span = exported(trace)->find("values");
+  const auto shown = [](const RecordedValue& value) {
+    std::ostringstream stream;
+    stream << value;
+    return stream.str();
+  };
+  CHECK(shown(span.attribute("list")) == R"([-1, "two"])");
+  CHECK(shown(span.attribute("map")) == R"({"a": true, "b": 0.25})");
+  CHECK(shown(span.attribute("large")) == "18446744073709551615");
+  CHECK(shown(span.attribute("bytes")) == "(3 bytes)");
+  CHECK(shown(span.attribute("absent")) == "(nothing)");
+  CHECK(doctest::toString(span.attribute("list")) == R"([-1, "two"])");
+}
+
+TEST_CASE("a store with a limit takes whole batches only, and fails those that do not fit") {
+  const auto store = std::make_shared<SpanStore>(3);
+  MemoryExporter exporter(store);
+  SampleTrace two;
+  two.span("a", 1).span("b", 2);
+  SampleTrace one;
+  one.span("c", 3);
+  CHECK(exporter.export_batch(two.batch(), kSoon).delivered);
+  const waggle::ExportResult result = exporter.export_batch(two.batch(), kSoon);
+  CHECK_FALSE(result.delivered);
+  CHECK(result.reason == "the store holds 3 spans at most");
+  CHECK(store->size() == 2);
+  CHECK(exporter.export_batch(one.batch(), kSoon).delivered);
+  CHECK_FALSE(exporter.export_batch(one.batch(), kSoon).delivered);
+  CHECK(store->size() == 3);
+  store->clear();
+  CHECK(exporter.export_batch(two.batch(), kSoon).delivered);
 }
 
 TEST_CASE("spans stand in the order of export, and find() returns the first of a name") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -377,11 +378,43 @@ class Expectation {
   bool omit_non_finite_;
 };
 
+// Each range holds one span's object and nothing else, in order; between two stands a comma, or
+// what closes one scope and opens the next.
+void check_span_ranges(const std::string& body, const json& read,
+                       const std::vector<waggle::ByteRange>& ranges) {
+  auto range = ranges.begin();
+  for (const json& scope : read.at("resourceSpans").at(0).at("scopeSpans")) {
+    for (const json& span : scope.at("spans")) {
+      REQUIRE(range != ranges.end());
+      const std::string cut = body.substr(range->begin, range->end - range->begin);
+      REQUIRE((cut.front() == '{' && cut.back() == '}'));
+      REQUIRE(json::parse(cut, nullptr, false) == span);
+      if (&span != &scope.at("spans").front()) {
+        REQUIRE(range->begin == std::prev(range)->end + 1);
+        REQUIRE(body[range->begin - 1] == ',');
+      }
+      ++range;
+    }
+  }
+  REQUIRE(range == ranges.end());
+}
+
+// Returns the body that the steps begin(), add() and finish() give.
+std::string encoded_in_steps(waggle::OtlpEncoder& encoder, const waggle::Batch& batch) {
+  encoder.begin(batch.resource);
+  for (const waggle::FinishedSpan& span : batch.spans) {
+    const std::size_t size = encoder.add(span);
+    REQUIRE(size == encoder.span_ranges().back().end);
+  }
+  return encoder.finish();
+}
+
 void check_round_trips(bool omit_non_finite, std::uint64_t seed) {
   RandomSpans random(seed);
   waggle::OtlpEncoder encoder({omit_non_finite});
   Expectation expectation(omit_non_finite);
   std::string part;
+  CAPTURE(seed);
   for (int round = 0; round < 1500; ++round) {
     CAPTURE(round);
     const std::vector<OwnedSpan> spans = random.any_batch();
@@ -389,14 +422,17 @@ void check_round_trips(bool omit_non_finite, std::uint64_t seed) {
     const SpanViews views(spans);
     const std::string& body = encoder.encode(views.batch(resource));
     REQUIRE(StrictOtlpReader(body).complaints() == Complaints{});
-    REQUIRE(json::parse(body) == expectation.body(spans, resource));
+    const json read = json::parse(body);
+    REQUIRE(read == expectation.body(spans, resource));
     REQUIRE(encoder.omitted_values() == expectation.omitted);
+    check_span_ranges(body, read, encoder.span_ranges());
 
     const std::size_t first = random.below(spans.size());
     const std::size_t count = 1 + random.below(spans.size() - first);
     encoder.copy_part(first, count, part);
     waggle::OtlpEncoder anew({omit_non_finite});
     REQUIRE(part == anew.encode({resource, {views.spans().begin() + first, count}}));
+    REQUIRE(body == encoded_in_steps(anew, views.batch(resource)));
   }
 }
 
@@ -440,6 +476,9 @@ TEST_CASE("the strict reader of this test sees what the strictest receivers refu
   CHECK(count_complaints(R"("kind":1)", R"("kind":"SPAN_KIND_INTERNAL")") == 1);
   CHECK(count_complaints(R"("name":"tick")", R"("name":"tick","name":"tock")") == 1);
   CHECK(count_complaints(R"("name":"tick")", R"("name":"tick","vendor":1)") == 1);
+  CHECK(count_complaints(R"("name":"tick")", R"("name":null)") == 1);
+  CHECK(count_complaints(R"({"intValue":"1"})", "null") == 1);
+  CHECK(count_complaints(R"({"intValue":"1"})", R"({"arrayValue":{"values":[null]}})") == 1);
   CHECK(count_complaints(R"("name":"tick")", "\"name\":\"caf\xc3\"") == 1);
   CHECK(count_complaints(R"("name":"tick")", R"("name":"tick","attributes":[])") == 1);
   CHECK(count_complaints(R"(}]}]}]})", R"(}]}]}]},)") == 1);

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <httplib.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -457,7 +456,6 @@ TEST_CASE("containers of pairs of strings carry a context there and back") {
   check(std::unordered_multimap<std::string, std::string>{});
   check(std::vector<std::pair<std::string, std::string>>{});
   check(std::list<std::pair<std::string, std::string>>{});
-  check(httplib::Headers{});
 }
 
 TEST_CASE("what stood under the same names is replaced, in whatever case") {
@@ -477,20 +475,12 @@ TEST_CASE("what stood under the same names is replaced, in whatever case") {
   check(std::unordered_map<std::string, std::string>{});
   check(std::multimap<std::string, std::string>{});
   check(Lines{});
-  check(httplib::Headers{});
 }
 
 TEST_CASE("another trace's tracestate does not stay behind") {
   Lines headers{{"Tracestate", "old=1"}, {"accept", "*/*"}};
   waggle::inject(make_context(1), headers);
   CHECK((headers == Lines{{"accept", "*/*"}, {"traceparent", kSampled}}));
-}
-
-TEST_CASE("httplib's headers show a second traceparent and join tracestate lines") {
-  httplib::Headers headers{{"TraceParent", kSampled}, {"tracestate", "a=1"}, {"Tracestate", "b=2"}};
-  CHECK(trace_state_of(waggle::extract(headers)) == "a=1,b=2");
-  headers.emplace("traceparent", kSampled);
-  CHECK_FALSE(waggle::extract(headers).is_valid());
 }
 
 TEST_CASE("a function may take what is sent, under lowercase names") {

@@ -96,6 +96,34 @@ TEST_CASE("an error's words are found under the names that servers use") {
   CHECK(message("\xef\xbb\xbf{\"error\":\"with a byte order mark\"}") == "with a byte order mark");
 }
 
+TEST_CASE("an error that is an object of its own gives its words, or else its code") {
+  CHECK(message(R"({"error":{"code":401,"message":"bad key","status":"UNAUTHENTICATED"}})") ==
+        "bad key");
+  CHECK(message(R"({"error":{"code":403,"status":"PERMISSION_DENIED"}})") == "PERMISSION_DENIED");
+  CHECK(message(R"({"error":{"message":"","type":"x","reason":"closed"}})") == "closed");
+  CHECK(message(R"({"error":{"code":"invalid_key","type":"auth"}})") == "invalid_key");
+  CHECK(message(R"({"error":{"code":16}})") == "code 16");
+  CHECK(message(R"({"error":{"code":18446744073709551615}})") == "code 18446744073709551615");
+  CHECK(message(R"({"error":{"code":-2}})") == "code -2");
+  CHECK(message(R"({"error":{"message":"a\u001bb"}})") == "a b");
+  CHECK(message(R"({"error":{"message":")" + std::string(400, 'x') + "\"}}") ==
+        std::string(300, 'x') + "...");
+  CHECK(message(R"({"error":{"message":"inner"},"message":"outer"})") == "outer");
+  for (const char* error : {"{}", "[]", "7", "null", "true", R"({"code":1.5})", R"({"code":{}})",
+                            R"({"message":{"message":"deeper"}})", R"([{"message":"listed"}])"}) {
+    CAPTURE(error);
+    CHECK(message(R"({"error":)"s + error + "}").empty());
+  }
+}
+
+TEST_CASE("an answer that is a JSON string is what it says") {
+  CHECK(message(R"("unknown API key")") == "unknown API key");
+  CHECK(message(R"( "caf\u00e9\n" )") == "caf\xc3\xa9 ");
+  CHECK(message(R"("")").empty());
+  CHECK(message("\"" + std::string(400, 'x') + "\"") == std::string(300, 'x') + "...");
+  for (const char* body : {"7", "null", "true", R"(["text"])"}) CHECK(message(body).empty());
+}
+
 TEST_CASE("an answer that is no JSON is its own words") {
   const std::string html = "<html><body><h1>502 Bad Gateway</h1></body></html>";
   CHECK(message(html) == html);
@@ -117,14 +145,15 @@ TEST_CASE("an answer that is cut off anywhere is read without a count") {
 
 TEST_CASE("an answer may be nested a million times") {
   constexpr std::size_t kDepth = 1 << 20;
-  const std::string opened = repeated("[", kDepth);
-  const std::string closed = repeated("]", kDepth);
-  CHECK(message(opened) == repeated("[", 300) + "...");
-  CHECK(message(opened + closed).empty());
-  CHECK(message(R"({"error":"deep","details":)" + opened + closed + "}") == "deep");
-  const std::string objects = repeated(R"({"error":)", kDepth);
-  CHECK(fits_log_line(message(objects)));
-  CHECK(message(objects + "1" + repeated("}", kDepth)).empty());
+  CHECK(message(std::string(kDepth, '[')) == std::string(300, '[') + "...");
+  CHECK(message(std::string(kDepth, '[') + std::string(kDepth, ']')).empty());
+}
+
+TEST_CASE("words are found beside what is nested deeply") {
+  constexpr std::size_t kDepth = 100000;
+  const std::string deep = repeated(R"({"error":)", kDepth) + "1" + repeated("}", kDepth);
+  CHECK(message(R"({"title":"deep","error":)" + deep + "}") == "deep");
+  CHECK(fits_log_line(message(deep.substr(0, deep.size() / 2))));
 }
 
 TEST_CASE("control characters become blanks, escaped or not") {

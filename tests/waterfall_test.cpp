@@ -319,6 +319,20 @@ trace 0123456789abcdeffedcba9876543210  shop  0ns  1 span
 )");
 }
 
+TEST_CASE("of many attributes those that people look for first are shown first") {
+  SampleTrace trace;
+  trace.span("much", 1);
+  for (int i = 0; i < 5; ++i) trace.attribute("a" + std::to_string(i), i);
+  trace.attribute("error.type", "timeout").attribute("httpx.no", 0).attribute("http.route", "/r");
+  trace.attribute("app.now", 1).attribute("db.system.name", "sqlite");
+  CHECK(drawn(trace) == R"(
+trace 0123456789abcdeffedcba9876543210  shop  0ns  1 span
+  much                                     ▏█                   ▕     0ns
+    error.type=timeout  http.route=/r  app.now=1  db.system.name=sqlite  a0=0
+    a1=1  +4 more
+)");
+}
+
 TEST_CASE("nothing that was recorded can act on the terminal") {
   const std::string evil =
       "\x1b[2J\xc2\x9b"

@@ -90,8 +90,8 @@ class ThreadRegistry {
     return state;
   }
 
-  // Lets threads ask again that there was no memory for: each failure keeps all from asking, so that
-  // spans without a ring cost no lock.
+  // Lets threads ask again that there was no memory for: each failure keeps all from asking, so
+  // that spans without a ring cost no lock.
   void try_again() noexcept { store_relaxed(is_exhausted_, 0U); }
 
   // Takes note that nobody will write to a state any more: what is in its ring is still collected.

@@ -42,12 +42,19 @@ class ConsoleExporter final : public Exporter {
 
   // Says how many traces the last seconds left out, if that can be written at once.
   ~ConsoleExporter() override {
-    write(skipped_ != 0 ? skipped_text() : std::string(), Deadline::in(Milliseconds(0)));
+    detail::completes([this] {
+      write(skipped_ != 0 ? skipped_text() : std::string(), Deadline::in(Milliseconds(0)));
+    });
   }
 
-  // Fails by the deadline if the terminal takes no more; what it has not taken is given up. Fails at
-  // once if there is no way to write without waiting. Never changes the descriptor's flags.
+  // Fails by the deadline if the terminal takes no more; what it has not taken is given up. Fails
+  // at once if there is no way to write without waiting. Never changes the descriptor's flags.
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
+    return detail::export_by([&] { return draw(batch, deadline); });
+  }
+
+ private:
+  ExportResult draw(const Batch& batch, Deadline deadline) {
     const detail::WaterfallStyle style = this->style();
     const std::string_view service = batch.resource.text("service.name");
     std::string text;
@@ -60,7 +67,6 @@ class ConsoleExporter final : public Exporter {
     return problem.empty() ? ExportResult{} : ExportResult::failed("the terminal: " + problem);
   }
 
- private:
   static bool environment_allows_colour() noexcept {
     const char* no_colour = std::getenv("NO_COLOR");
     const char* terminal = std::getenv("TERM");

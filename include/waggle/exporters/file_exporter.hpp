@@ -43,6 +43,11 @@ class FileExporter final : public Exporter {
   ~FileExporter() override { ::close(descriptor_); }
 
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
+    return detail::export_by([&] { return append(batch, deadline); });
+  }
+
+ private:
+  ExportResult append(const Batch& batch, Deadline deadline) {
     const std::string& object = encoder_.encode(batch);
     if (object.empty()) return {};
     line_.assign(is_cut_off_ ? "\n" : "").append(object) += '\n';
@@ -53,7 +58,6 @@ class FileExporter final : public Exporter {
     return ExportResult::failed("cannot write to " + path_ + ": " + problem);
   }
 
- private:
   FileExporter(std::string path, int descriptor) noexcept
       : path_(std::move(path)),
         descriptor_(descriptor),

@@ -3,6 +3,7 @@
 #define WAGGLE_EXPORTERS_MEMORY_EXPORTER_HPP
 
 #include <cstddef>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -54,7 +55,8 @@ class SpanStore {
   bool add(std::vector<RecordedSpan> spans) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (spans.size() > most_spans_ - spans_.size()) return false;
-    for (RecordedSpan& span : spans) spans_.push_back(std::move(span));
+    spans_.insert(spans_.end(), std::make_move_iterator(spans.begin()),
+                  std::make_move_iterator(spans.end()));
     return true;
   }
 
@@ -74,6 +76,11 @@ class MemoryExporter final : public Exporter {
 
   // Fails if the store has no room for the whole batch.
   ExportResult export_batch(const Batch& batch, Deadline) noexcept override {
+    return detail::export_by([&] { return keep(batch); });
+  }
+
+ private:
+  ExportResult keep(const Batch& batch) {
     std::vector<RecordedSpan> spans;
     spans.reserve(batch.spans.size());
     for (const FinishedSpan& span : batch.spans) spans.push_back(detail::recorded(span));
@@ -82,7 +89,6 @@ class MemoryExporter final : public Exporter {
                                 " spans at most");
   }
 
- private:
   std::shared_ptr<SpanStore> store_;
 };
 

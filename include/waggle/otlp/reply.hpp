@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -61,9 +62,9 @@ inline std::uint64_t count_in(const nlohmann::json& value) {
   return is_number ? std::strtoull(text.c_str(), nullptr, 10) : 0;
 }
 
-// Returns the words of an error under any of the names that servers and proxies use.
-inline std::string message_in(const nlohmann::json& object) {
-  for (const char* name : {"message", "errorMessage", "error", "detail", "title"}) {
+// Returns the first of an object's texts under these names that is not empty, fit for a log line.
+inline std::string text_in(const nlohmann::json& object, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
     const nlohmann::json* words = member(object, name);
     if (words != nullptr && words->is_string() && !words->get_ref<const std::string&>().empty()) {
       return printable(words->get_ref<const std::string&>());
@@ -72,12 +73,30 @@ inline std::string message_in(const nlohmann::json& object) {
   return {};
 }
 
-// Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, or plain text.
+// Returns what an error that is an object of its own says; its code, if it has no words.
+inline std::string nested_error(const nlohmann::json& error) {
+  std::string words = text_in(
+      error, {"message", "errorMessage", "reason", "detail", "title", "status", "code", "type"});
+  const nlohmann::json* code = member(error, "code");
+  if (words.empty() && code != nullptr && code->is_number_integer()) words = "code " + code->dump();
+  return words;
+}
+
+// Returns the words of an error under any of the names that servers and proxies use.
+inline std::string message_in(const nlohmann::json& object) {
+  std::string words = text_in(object, {"message", "errorMessage", "error", "detail", "title"});
+  const nlohmann::json* error = member(object, "error");
+  if (words.empty() && error != nullptr) words = nested_error(*error);
+  return words;
+}
+
+// Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, another object with an error
+// in it, or plain text, as it is or as a JSON string.
 inline OtlpReply read_reply(std::string_view body) {
   OtlpReply reply;
   const nlohmann::json json = nlohmann::json::parse(body, nullptr, false);
-  if (json.is_discarded()) {
-    reply.message = printable(body);
+  if (json.is_discarded() || json.is_string()) {
+    reply.message = printable(json.is_string() ? json.get_ref<const std::string&>() : body);
     return reply;
   }
   const nlohmann::json* partial = member(json, "partialSuccess");

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "waggle/pipeline/driver.hpp"
+#include "waggle/pipeline/turn.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -26,7 +27,7 @@ class HostLoop : public Driver {
 
   // Does the work itself. Beside another call that does, it waits for its turn.
   bool flush(Deadline deadline) override {
-    std::unique_lock<std::timed_mutex> lock(mutex_, std::defer_lock);
+    std::unique_lock<Turn> lock(turn_, std::defer_lock);
     if (!lock.try_lock_until(deadline.at()) || is_over_) return false;
     const std::uint64_t wanted = ++flushes_wanted_;
     pipeline_->begin_flush(wanted);
@@ -37,7 +38,7 @@ class HostLoop : public Driver {
   // it to.
   bool stop(Deadline deadline) override {
     store_release(is_stopping_, 1U);  // a flush on another thread gives way
-    const std::lock_guard<std::timed_mutex> lock(mutex_);
+    const std::lock_guard<Turn> lock(turn_);
     pipeline_->begin_shutdown(++flushes_wanted_, SteadyClock::now(), deadline.at());
     drive([&](TimePoint now) { return pipeline_->is_over(now); }, deadline);
     is_over_ = true;
@@ -47,7 +48,7 @@ class HostLoop : public Driver {
   // Makes one step at least, and more as long as there is something to do and the budget lasts.
   // Does nothing while another thread is here.
   Microseconds poll(Microseconds budget) override {
-    const std::unique_lock<std::timed_mutex> lock(mutex_, std::try_to_lock);
+    const std::unique_lock<Turn> lock(turn_, std::try_to_lock);
     const TimePoint begin = SteadyClock::now();
     TimePoint now = begin;
     if (!lock.owns_lock() || is_over_) return kLongest;
@@ -95,7 +96,7 @@ class HostLoop : public Driver {
   static constexpr Microseconds kLongest{100000};
 
   std::uint32_t is_stopping_ = 0;
-  std::timed_mutex mutex_;  // guards the pipeline and what follows
+  Turn turn_;  // guards the pipeline and what follows
   std::uint64_t flushes_wanted_ = 0;
   bool is_over_ = false;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/deadline.hpp"
 #include "waggle/sdk/finished_span.hpp"
 #include "waggle/sdk/resource.hpp"
@@ -37,6 +38,18 @@ class Exporter {
   virtual ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept = 0;
 };
 
+namespace detail {
+
+// Returns what `work` returns; a failed result if there is no memory for it. Its reason is short
+// enough to need none.
+template <class Work>
+ExportResult export_by(Work&& work) noexcept {
+  ExportResult result{false, "no memory"};
+  completes([&] { result = work(); });
+  return result;
+}
+
+}  // namespace detail
 }  // namespace abi1
 }  // namespace waggle
 
