@@ -238,9 +238,7 @@ class Pipeline {
     books_.settle(verdict, delivery_->spans_in_flight());
     if (verdict.settles_report) is_reporting_ = false;
     if (verdict.settles_report && verdict.report_has_arrived) report_.arrived();
-    // No reason to lose what is in hand, if there is no memory to tell it.
-    if (verdict.message.empty()) return;
-    completes([&] { diagnostics_->once(kind_of(verdict), text_of(verdict)); });
+    tell(verdict, *diagnostics_);
   }
 
   DropCounts lost() const noexcept { return sources_.ledger.dropped(sources_.threads); }

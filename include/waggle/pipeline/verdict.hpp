@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "waggle/sdk/completes.hpp"
+#include "waggle/sdk/diagnostics.hpp"
 #include "waggle/sdk/stats.hpp"
 
 namespace waggle {
@@ -39,6 +41,12 @@ inline std::string kind_of(const Verdict& verdict) {
 inline std::string text_of(const Verdict& verdict) {
   if (verdict.dropped == 0) return verdict.message;
   return "lost " + count_of_spans(verdict.dropped) + ": " + verdict.message;
+}
+
+// Tells it, once a kind. Without memory for that it stays untold.
+inline void tell(const Verdict& verdict, Diagnostics& diagnostics) noexcept {
+  if (verdict.message.empty()) return;
+  completes([&] { diagnostics.once(kind_of(verdict), text_of(verdict)); });
 }
 
 }  // namespace detail
