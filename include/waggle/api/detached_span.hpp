@@ -19,7 +19,7 @@ inline namespace abi1 {
 // one thread at a time; handing it over needs the synchronisation that any object needs.
 class [[nodiscard]] DetachedSpan : public OpenSpan {
  public:
-  DetachedSpan() noexcept = default;
+  DetachedSpan() noexcept { be_off(); }
 
   // Starts a child of the thread's current span, or what `options` say.
   explicit DetachedSpan(std::string_view name, const SpanOptions& options = {},
@@ -33,7 +33,10 @@ class [[nodiscard]] DetachedSpan : public OpenSpan {
         false);
   }
 
-  DetachedSpan(DetachedSpan&& other) noexcept { take(other); }
+  DetachedSpan(DetachedSpan&& other) noexcept {
+    be_off();
+    take(other);
+  }
   DetachedSpan& operator=(DetachedSpan&& other) noexcept {
     if (this == &other) return *this;
     destroy();
@@ -65,9 +68,7 @@ class [[nodiscard]] DetachedSpan : public OpenSpan {
     const std::size_t size = static_cast<std::size_t>(other.data_ + other.used_ - from);
     std::memcpy(static_cast<void*>(&used_), from, size);
     if (is_current()) detail::store_relaxed(entry_->span, this);
-    other.state_ = State::Off;
-    other.used_ = 0;
-    other.capacity_ = 0;
+    other.be_off();
   }
 };
 

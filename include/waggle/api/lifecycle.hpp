@@ -20,24 +20,14 @@ inline namespace abi1 {
 
 // What the hot path hands over: a root, a parent of another kind, a long name, or a thread that has
 // no state yet.
-WAGGLE_OUT_OF_LINE void OpenSpan::begin_named(const char* name, std::size_t name_size,
-                                              std::uint16_t scope) noexcept {
+WAGGLE_OUT_OF_LINE void OpenSpan::begin_named(std::uint16_t scope, const char* name,
+                                              std::size_t name_size) noexcept {
   begin_with({scope, {name, name_size}, SpanOptions{}, {}, {}}, true);
-}
-
-// Below an unsampled span: an identity of its own, so that logs and calls carry it, and no more. It
-// is kept in the entry alone as long as the span is open.
-WAGGLE_OUT_OF_LINE void OpenSpan::begin_unsampled(detail::ThreadState& thread) noexcept {
-  const std::uint32_t open = thread.enter();
-  block_ = nullptr;
-  header_.span_id = thread.ids.span_id();
-  entry_ = thread.push_child(thread.top, header_.span_id, this);
-  state_ = State::Unsampled;
-  thread.leave(open);
 }
 
 WAGGLE_OUT_OF_LINE void OpenSpan::begin_with(const detail::Beginning& beginning,
                                              bool make_current) noexcept {
+  be_off();
   const std::uint32_t session = detail::current_session();
   detail::ThreadState* thread = session != 0 ? detail::thread_state(session) : nullptr;
   if (thread == nullptr) return pass_on(beginning.options.parent.context());
@@ -173,13 +163,13 @@ inline detail::ContextFields OpenSpan::identity() const noexcept {
   return fields;
 }
 
-// Takes over what only the entry knew.
+// Takes over what only the entry of an unsampled span knew.
 inline void OpenSpan::keep_identity() noexcept {
   const detail::ContextFields fields = identity();
   header_.trace_id = fields.trace_id;
-  header_.span_id = fields.span_id;
   header_.threshold = fields.threshold;
   header_.trace_flags = fields.traits.flags;
+  block_ = nullptr;
 }
 
 inline SpanContext OpenSpan::context() const noexcept {

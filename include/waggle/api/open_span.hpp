@@ -136,20 +136,21 @@ class OpenSpan {
     RecordingRare,  // recording, with something for the general way to do at its end
   };
 
-  OpenSpan() noexcept = default;
+  OpenSpan() noexcept {}  // whoever derives from it begins with be_off() or a start
   ~OpenSpan() = default;
 
-  // Every member that is not initialised here is written before `state_` leaves Off.
   static constexpr std::size_t kInlineBytes = 256;
   static constexpr std::size_t kDroppedChunk =
       sizeof(detail::ChunkHeader) + sizeof(detail::DroppedCounts);
 
-  std::uint32_t used_ = 0;      // bytes staged in data_
-  std::uint32_t capacity_ = 0;  // of data_; 0 when not recording or once spilled
-  State state_ = State::Off;
-  bool is_remote_;   // with PassedOn: the parent is remote
+  // In one store by set_state(). Whatever follows is written before state_ leaves Off, and what a
+  // state does not need is never read in it.
+  std::uint32_t used_;      // bytes staged in data_
+  std::uint16_t capacity_;  // of data_; 0 when not recording or once spilled
+  State state_;
   bool is_spilled_;  // staged further in spill_
-  bool spare_;
+
+  bool is_remote_;  // with PassedOn: the parent is remote
   std::uint32_t session_;
   detail::DroppedCounts lost_;
   detail::ThreadState* owner_;
@@ -157,7 +158,9 @@ class OpenSpan {
   detail::ContextBlock* block_;
   detail::SpillBlock* spill_;  // the first and the last block of what did not fit
   detail::SpillBlock* spill_last_;
-  alignas(16) detail::RecordHeader header_;
+  union {  // so that its ids are not set to zero first
+    alignas(16) detail::RecordHeader header_;
+  };
   char data_[kInlineBytes + kDroppedChunk + detail::kCopyStep];
 
   // Returns where the header and, right behind it, what was staged lie.
@@ -183,20 +186,24 @@ class OpenSpan {
     detail::store_bytes(data_, detail::ChunkHeader{detail::ChunkKind::Name, ValueTag::Text, 0,
                                                    static_cast<std::uint32_t>(name_size)});
     detail::copy_padded(data_ + sizeof(detail::ChunkHeader), name, name_size);
-    used_ = static_cast<std::uint32_t>(sizeof(detail::ChunkHeader) + detail::padded(name_size));
-    capacity_ = kInlineBytes;
     lost_ = {};
-    state_ = State::Recording;
-    is_remote_ = false;
-    is_spilled_ = false;
-    spare_ = false;
+    set_state(State::Recording, kInlineBytes,
+              sizeof(detail::ChunkHeader) + detail::padded(name_size));
+  }
+
+  WAGGLE_INLINE void be_off() noexcept { set_state(State::Off, 0, 0); }
+
+  // Sets the members of the first word.
+  WAGGLE_INLINE void set_state(State state, std::uint64_t capacity, std::uint64_t used) noexcept {
+    detail::store_bytes(
+        reinterpret_cast<char*>(this),
+        used | capacity << 32 | std::uint64_t{static_cast<std::uint8_t>(state)} << 48);
   }
 
   // ---- the rare cases of a span's life, in lifecycle.hpp ----
 
-  void begin_named(const char* name, std::size_t name_size, std::uint16_t scope) noexcept;
+  void begin_named(std::uint16_t scope, const char* name, std::size_t name_size) noexcept;
   void begin_with(const detail::Beginning& beginning, bool make_current) noexcept;
-  void begin_unsampled(detail::ThreadState& thread) noexcept;
   void set_end_time(Timestamp time) noexcept;
   void finish_in_general() noexcept;
   void release_context() noexcept;

@@ -25,12 +25,16 @@ class [[nodiscard]] Span : public OpenSpan {
   // Starts a child of the thread's current span, or a new trace if there is none.
   explicit Span(std::string_view name) noexcept {
     const std::uint32_t session = detail::current_session();
-    if (session != 0) start_child(name.data(), name.size(), session, 0);
+    if (session == 0) be_off();
+    if (session != 0) start_child(session, 0, name.data(), name.size());
   }
   Span(const Scope& scope, std::string_view name) noexcept {
     const std::uint32_t session = detail::current_session();
-    if (session == 0) return;
-    start_child(name.data(), name.size(), session, detail::scope_number(scope, session));
+    if (session == 0) {
+      be_off();
+    } else {
+      start_child(session, detail::scope_number(scope, session), name.data(), name.size());
+    }
   }
 
   // Starts a span with a kind, a parent, a start time, attributes or links of its own. Samplers see
@@ -62,78 +66,90 @@ class [[nodiscard]] Span : public OpenSpan {
  private:
   // ---- the hot path ----
 
-  WAGGLE_OUT_OF_LINE void start_child(const char* name, std::size_t name_size,
-                                      std::uint32_t session, std::uint16_t scope) noexcept {
+  WAGGLE_OUT_OF_LINE void start_child(std::uint32_t session, std::uint16_t scope, const char* name,
+                                      std::size_t name_size) noexcept {
     detail::ThreadState* thread = waggle_abi1_thread;
-    if (WAGGLE_UNLIKELY(thread == nullptr || thread->session != session || thread->is_full() ||
-                        detail::ThreadState::has_ended(*thread->top) || name_size > kLongestName)) {
-      return begin_named(name, name_size, scope);
+    if (WAGGLE_UNLIKELY(thread == nullptr || thread->session != session)) {
+      return begin_named(scope, name, name_size);
     }
-    detail::CurrentEntry* innermost = thread->top;
-    const detail::ContextFields& parent = innermost->context;
-    const detail::ContextTraits traits = parent.traits;
-    if (WAGGLE_UNLIKELY(traits.inheritance != detail::Inheritance::Sampled)) {
-      if (traits.inheritance == detail::Inheritance::Unsampled) return begin_unsampled(*thread);
-      return begin_named(name, name_size, scope);
+    detail::CurrentEntry* parent = thread->top;
+    if (WAGGLE_UNLIKELY(thread->is_full(parent) || detail::ThreadState::has_ended(*parent))) {
+      return begin_named(scope, name, name_size);
+    }
+    const detail::Inheritance inheritance = parent->context.traits.inheritance;
+    if (inheritance == detail::Inheritance::Unsampled) {
+      return begin_unsampled(*thread, parent, session);
+    }
+    if (WAGGLE_UNLIKELY(inheritance != detail::Inheritance::Sampled || name_size > kLongestName)) {
+      return begin_named(scope, name, name_size);
     }
     thread->close();
     owner_ = thread;
     session_ = session;
     block_ = nullptr;
-    set_first_word(scope, SpanKind::Internal, traits.flags);
-    header_.trace_id.high = parent.trace_id.high;
-    header_.parent_id = parent.span_id;
-    header_.trace_id.low = parent.trace_id.low;
-    header_.threshold = parent.threshold;
+    set_first_word(scope, SpanKind::Internal, parent->context.traits.flags);
+    header_.trace_id = parent->context.trace_id;
+    header_.parent_id = parent->context.span_id;
+    header_.threshold = parent->context.threshold;
     header_.span_id = thread->ids.span_id();
-    entry_ = thread->push_child(innermost, header_.span_id, this);
+    entry_ = thread->push_child(parent, header_.span_id, this);
     open_record(name, name_size);
     thread->leave(session);
     header_.start = detail::read_ticks();
   }
 
+  // Below an unsampled span: an identity of its own, so that logs and calls carry it, and no more.
+  // It is kept in the entry alone as long as the span is open.
+  WAGGLE_INLINE void begin_unsampled(detail::ThreadState& thread, detail::CurrentEntry* parent,
+                                     std::uint32_t session) noexcept {
+    thread.close();
+    owner_ = &thread;
+    header_.span_id = thread.ids.span_id();
+    entry_ = thread.push_child(parent, header_.span_id, this);
+    set_state(State::Unsampled, 0, 0);
+    thread.leave(session);
+  }
+
   WAGGLE_OUT_OF_LINE void destroy() noexcept {
     detail::ThreadState* thread = waggle_abi1_thread;
-    if (WAGGLE_UNLIKELY(state_ != State::Recording)) return destroy_unrecorded(thread);
-    if (WAGGLE_UNLIKELY(thread != owner_ || thread->session != session_ ||
-                        session_ != detail::current_session() ||
-                        !thread->is_innermost(entry_, token()) || !thread->ring.has_room())) {
+    if (state_ == State::Unsampled && thread == owner_ && thread->is_innermost(this)) {
+      --thread->top;
+      return;
+    }
+    const std::uint32_t session = detail::current_session();
+    if (WAGGLE_UNLIKELY(state_ != State::Recording || thread != owner_ ||
+                        thread->session != session || session_ != session ||
+                        !thread->is_innermost(this) || !thread->ring.has_room())) {
       return destroy_in_general();
     }
     const std::size_t size = sizeof(header_) + used_;
+    char* to = thread->ring.position();
     header_.end = detail::read_ticks();
     header_.words = static_cast<std::uint16_t>(size / 8);
     thread->close();
-    write_record(thread->ring.position(), size);
+    write_record(to, size);
     detail::add_owned(thread->recorded, std::uint64_t{1});
     thread->ring.commit(size);
     --thread->top;
-    thread->leave(session_);
+    thread->leave(session);
     if (WAGGLE_UNLIKELY(detail::collector_sleeps())) detail::wake_collector();
   }
 
-  // The header's line first, which is always whole; then what was staged, which is at least a name.
+  // Copies the header's line and the 32 bytes behind it, which are enough for most names; then
+  // whole lines.
   WAGGLE_INLINE void write_record(char* to, std::size_t size) noexcept {
     const char* from = record_bytes();
-    std::memcpy(to, from, sizeof(header_));
+    constexpr std::size_t kAtLeast = sizeof(header_) + 32;
+    std::memcpy(to, from, kAtLeast);
     detail::prefetch_for_write(to + kPrefetchAhead);
-    std::size_t done = sizeof(header_);
-    do {
+    detail::prefetch_for_write(to + kPrefetchAhead + 64);
+    for (std::size_t done = kAtLeast; done < size; done += detail::kCopyStep) {
       std::memcpy(to + done, from + done, detail::kCopyStep);
       detail::prefetch_for_write(to + done + kPrefetchAhead);
-      done += detail::kCopyStep;
-    } while (done < size);
+    }
   }
 
   // ---- the end of the hot path ----
-
-  // An unsampled span only has to give its place back.
-  WAGGLE_INLINE void destroy_unrecorded(detail::ThreadState* thread) noexcept {
-    if (state_ != State::Unsampled || thread == nullptr || !thread->is_innermost(entry_, token())) {
-      return destroy_in_general();
-    }
-    --thread->top;
-  }
 
   WAGGLE_OUT_OF_LINE void destroy_in_general() noexcept {
     finish_in_general();

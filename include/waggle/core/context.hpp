@@ -73,11 +73,12 @@ struct ContextTraits {
 
 // A context's plain parts, as the thread's stack of current spans keeps them.
 struct ContextFields {
+  // What a child shares with its parent comes first.
   TraceId trace_id;
-  SpanId span_id;
   std::uint64_t threshold = kUnknownThreshold;
-  ContextBlock* block = nullptr;
   ContextTraits traits;
+  SpanId span_id;
+  ContextBlock* block = nullptr;
 
   bool is_valid() const noexcept { return trace_id.is_valid() && span_id.is_valid(); }
   bool is_sampled() const noexcept { return (traits.flags & kTraceFlagSampled) != 0; }
@@ -102,7 +103,7 @@ class SpanContext {
   SpanContext(TraceId trace_id, SpanId span_id, std::uint8_t flags, bool is_remote,
               std::uint64_t threshold = kUnknownThreshold,
               std::string_view trace_state = {}) noexcept
-      : fields_{trace_id, span_id, threshold, detail::ContextBlock::create(trace_state), {}} {
+      : fields_{trace_id, threshold, {}, span_id, detail::ContextBlock::create(trace_state)} {
     fields_.traits.flags = flags;
     fields_.traits.is_remote = is_remote;
   }

@@ -30,12 +30,24 @@ class IdGenerator {
  private:
   // Zero, which comes up once in 2^64 times, would be no id and becomes 1.
   static WAGGLE_INLINE std::uint64_t next(std::uint64_t& state) noexcept {
-    __extension__ using Wide = unsigned __int128;
     state += 0xa0761d6478bd642fU;
-    const Wide product = static_cast<Wide>(state) * (state ^ 0xe7037ed1a0b428dbU);
-    const std::uint64_t bits =
-        static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+    std::uint64_t bits = folded_product(state, state ^ 0xe7037ed1a0b428dbU);
+    asm("" : "+r"(bits));  // keeps g++ from comparing the halves of the product instead
     return bits + (bits == 0 ? 1 : 0);
+  }
+
+  // Returns both halves of the 128-bit product, combined by exclusive or.
+  static WAGGLE_INLINE std::uint64_t folded_product(std::uint64_t a, std::uint64_t b) noexcept {
+#if defined(__x86_64__)
+    // For the type of 128 bits g++ saves two registers that it does not use.
+    std::uint64_t high;
+    asm("mulq %2" : "=d"(high), "+a"(b) : "r"(a) : "cc");
+    return high ^ b;
+#else
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+#endif
   }
 
   std::uint64_t first_ = 0;

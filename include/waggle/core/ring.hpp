@@ -19,8 +19,8 @@ namespace detail {
 
 constexpr std::size_t kCacheLine = 64;
 
-// Copies are made in steps of 32 bytes and may touch up to 31 bytes behind a record.
-constexpr std::size_t kCopyStep = 32;
+// Copies are made in steps of 64 bytes and may touch up to 63 bytes behind a record.
+constexpr std::size_t kCopyStep = 64;
 
 // The largest record that the hot path writes; every ring's slack has room for it.
 constexpr std::size_t kMaxHotRecord = 384;

@@ -101,12 +101,14 @@ struct alignas(kCacheLine) ThreadState {
     store_relaxed(session, open);
   }
 
-  WAGGLE_INLINE bool is_full() const noexcept { return top == entries + kMaxCurrentDepth; }
+  WAGGLE_INLINE bool is_full(const CurrentEntry* innermost) const noexcept {
+    return innermost == entries + kMaxCurrentDepth;
+  }
 
   // Makes a context current and returns its entry, or null if the stack is full. The entry takes
   // over one reference to the context's block.
   CurrentEntry* push(const ContextFields& context, OpenSpan* span, std::uint64_t token) noexcept {
-    if (is_full()) {
+    if (is_full(top)) {
       add_owned(too_deep, std::uint64_t{1});
       return nullptr;
     }
@@ -123,11 +125,10 @@ struct alignas(kCacheLine) ThreadState {
   WAGGLE_INLINE CurrentEntry* push_child(CurrentEntry* parent, SpanId span_id,
                                          OpenSpan* span) noexcept {
     CurrentEntry* entry = parent + 1;
-    entry->context.trace_id = parent->context.trace_id;
+    std::memcpy(static_cast<void*>(&entry->context), &parent->context,
+                offsetof(ContextFields, span_id));
     entry->context.span_id = span_id;
-    entry->context.threshold = parent->context.threshold;
     entry->context.block = nullptr;
-    entry->context.traits = parent->context.traits;
     store_relaxed(entry->span, span);
     store_relaxed(entry->token, span_id.value);
     top = entry;
@@ -137,6 +138,11 @@ struct alignas(kCacheLine) ThreadState {
   // Tells whether `entry` is the innermost and still the one that was pushed with `token`.
   WAGGLE_INLINE bool is_innermost(const CurrentEntry* entry, std::uint64_t token) const noexcept {
     return top == entry && load_relaxed(entry->token) == token;
+  }
+
+  // Tells whether the innermost entry is that of `span`, which has one on this thread.
+  WAGGLE_INLINE bool is_innermost(const OpenSpan* span) const noexcept {
+    return load_relaxed(top->span) == span;
   }
 
   // Removes the innermost entry and every one below it that ended before its turn.
