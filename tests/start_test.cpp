@@ -24,6 +24,7 @@ waggle::Config listening() {
   messages.clear();
   waggle::Config config;
   config.on_message = &take;
+  waggle_test::choose_driver(config);
   return config;
 }
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <waggle/sdk.hpp>
 
+#include "driver.hpp"
+
 namespace waggle_test {
 
 class CountingExporter final : public waggle::Exporter {
@@ -24,6 +26,7 @@ class CountingExporter final : public waggle::Exporter {
 };
 
 inline waggle::Tracing start_counting(waggle::Config config = {}) {
+  choose_driver(config);
   config.exporters.push_back(std::make_unique<CountingExporter>());
   return waggle::start(std::move(config));
 }

@@ -7,11 +7,14 @@
 #include <vector>
 #include <waggle/sdk.hpp>
 
+#include "driver.hpp"
+
 namespace waggle_test {
 
 class Recording {
  public:
   explicit Recording(waggle::Config config = {}) {
+    choose_driver(config);
     config.exporters.push_back(std::make_unique<waggle::MemoryExporter>(store_));
     tracing_ = waggle::start(std::move(config));
   }
