@@ -12,7 +12,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -208,26 +207,6 @@ TEST_CASE("a program that waits at its terminal itself does not make the exporte
   }
   host.join();
   CHECK(dots == printed.size());
-}
-
-TEST_CASE("a reader that always takes a little does not hold a writer beyond its deadline") {
-  const Watchdog watchdog;
-  Pipe pipe;
-  const int size = ::fcntl(pipe.writer(), F_SETPIPE_SZ, 4096);
-  REQUIRE(size > 0);
-  REQUIRE(::fcntl(pipe.writer(), F_SETFL, O_NONBLOCK) == 0);
-  std::thread reader([&] { pipe.read_rest(); });
-  const std::string text(1 << 18, '.');
-  std::size_t most = 0;
-  for (int round = 0; round < 1000; ++round) {
-    std::string_view left = text;
-    waggle::detail::write_by(pipe.writer(), left, Deadline::in(Milliseconds(0)));
-    most = (std::max)(most, text.size() - left.size());
-  }
-  pipe.close_writer();
-  reader.join();
-  CHECK(most > 0);
-  CHECK(most <= static_cast<std::size_t>(size));  // one write that filled the pipe
 }
 
 TEST_CASE("a terminal or pipe that cannot be opened again is not written at all") {

@@ -48,6 +48,9 @@ class Collector {
     return count;
   }
 
+  // Tells whether the last record that was looked at found no room.
+  bool is_held_up() const noexcept { return next_ != nullptr; }
+
   // Returns how many times all threads were visited.
   std::uint64_t passes() const noexcept { return passes_; }
 

@@ -150,8 +150,8 @@ class Pipeline {
   // Returns when the queue's spans have waited long enough for others.
   TimePoint due_time() const noexcept {
     if (queue_.empty()) return (TimePoint::max)();
-    const bool is_urgent = flushes_.is_flushing() || queue_.is_half_full() ||
-                           queue_.size() >= settings_.memory.batch.spans;
+    const bool is_urgent = flushes_.is_flushing() || collector_.is_held_up() ||
+                           queue_.is_half_full() || queue_.size() >= settings_.memory.batch.spans;
     return is_urgent ? TimePoint{} : oldest_ + settings_.batch_delay;
   }
 
