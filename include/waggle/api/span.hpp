@@ -30,9 +30,8 @@ class [[nodiscard]] Span : public OpenSpan {
   }
   Span(const Scope& scope, std::string_view name) noexcept {
     const std::uint32_t session = detail::current_session();
-    if (session == 0) {
-      be_off();
-    } else {
+    if (session == 0) be_off();
+    if (session != 0) {
       start_child(session, detail::scope_number(scope, session), name.data(), name.size());
     }
   }
@@ -119,15 +118,15 @@ class [[nodiscard]] Span : public OpenSpan {
     const std::uint32_t session = detail::current_session();
     if (WAGGLE_UNLIKELY(state_ != State::Recording || thread != owner_ ||
                         thread->session != session || session_ != session ||
-                        !thread->is_innermost(this) || !thread->ring.has_room())) {
+                        !thread->is_innermost(this))) {
       return destroy_in_general();
     }
-    const std::size_t size = sizeof(header_) + used_;
-    char* to = thread->ring.position();
-    header_.end = detail::read_ticks();
-    header_.words = static_cast<std::uint16_t>(size / 8);
+    const std::uint64_t end = detail::read_ticks();
+    // Closed before the ring is looked at: a signal handler's span would use up its room.
     thread->close();
-    write_record(to, size);
+    if (WAGGLE_UNLIKELY(!thread->ring.has_room())) return destroy_after_a_look(*thread);
+    const std::size_t size = sizeof(header_) + used_;
+    write_record(thread->ring.position(), size, end);
     detail::add_owned(thread->recorded, std::uint64_t{1});
     thread->ring.commit(size);
     --thread->top;
@@ -135,14 +134,16 @@ class [[nodiscard]] Span : public OpenSpan {
     if (WAGGLE_UNLIKELY(detail::collector_sleeps())) detail::wake_collector();
   }
 
-  // Copies the header's line and the 32 bytes behind it, which are enough for most names; then
-  // whole lines.
-  WAGGLE_INLINE void write_record(char* to, std::size_t size) noexcept {
-    const char* from = record_bytes();
+  // Copies the header's line and the 32 bytes behind it, enough for most names; then whole lines.
+  // What is known only now goes into the copy: a wide load would wait for the store just made.
+  WAGGLE_INLINE void write_record(char* to, std::size_t size, std::uint64_t end) noexcept {
     constexpr std::size_t kAtLeast = sizeof(header_) + 32;
+    const char* from = record_bytes();
     std::memcpy(to, from, kAtLeast);
+    detail::store_bytes(to + offsetof(detail::RecordHeader, end), end);
+    detail::store_bytes(to, static_cast<std::uint16_t>(size / 8));
     detail::prefetch_for_write(to + kPrefetchAhead);
-    detail::prefetch_for_write(to + kPrefetchAhead + 64);
+    detail::prefetch_for_write(to + kPrefetchAhead + detail::kCacheLine);
     for (std::size_t done = kAtLeast; done < size; done += detail::kCopyStep) {
       std::memcpy(to + done, from + done, detail::kCopyStep);
       detail::prefetch_for_write(to + done + kPrefetchAhead);
@@ -150,6 +151,15 @@ class [[nodiscard]] Span : public OpenSpan {
   }
 
   // ---- the end of the hot path ----
+
+  // Looks how far the collector has come, some twice a lap. Opens the state, which is closed.
+  WAGGLE_OUT_OF_LINE void destroy_after_a_look(detail::ThreadState& thread) noexcept {
+    thread.ring.make_room(detail::kMaxHotRecord);
+    thread.leave(session_);
+    if (!thread.ring.has_room()) return destroy_in_general();
+    if (thread.ring.is_half_full()) detail::wake_collector();
+    destroy();
+  }
 
   WAGGLE_OUT_OF_LINE void destroy_in_general() noexcept {
     finish_in_general();

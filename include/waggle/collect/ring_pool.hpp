@@ -25,7 +25,7 @@ struct RingSize {
 
 // The slack of all but the smallest takes the largest record there is.
 constexpr RingSize kRingSizes[] = {
-    {4 * 1024, 2 * 1024}, {64 * 1024, 17 * 1024}, {256 * 1024, 17 * 1024}};
+    {3 * 1024, 2 * 1024}, {64 * 1024, 17 * 1024}, {256 * 1024, 17 * 1024}};
 constexpr int kLargestRing = 2;
 
 // Makes and keeps rings. Not thread-safe: the registry's lock guards it.
@@ -45,9 +45,9 @@ class RingPool {
   }
 
   // Returns a thread's first ring, or null if the budget is used up: of the middle size while less
-  // than a quarter of the budget is taken, else of the smallest.
+  // than an eighth of the budget is taken, else of the smallest.
   Ring* first() noexcept {
-    Ring* ring = budget_.used() < budget_.limit() / 4 ? acquire(1) : nullptr;
+    Ring* ring = budget_.used() < budget_.limit() / 8 ? acquire(1) : nullptr;
     return ring != nullptr ? ring : acquire(0);
   }
 
