@@ -14,7 +14,7 @@
 #include <string>
 #include <waggle/sdk.hpp>
 
-#include "support/discarding_sink.hpp"
+#include "support/backend.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
@@ -147,7 +147,7 @@ void measure(const char* name, const std::string& endpoint, double seconds) {
 int main(int argument_count, char** arguments) {
   const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
   const double seconds = is_quick ? 2 : 10;
-  const bench::DiscardingSink sink;
+  const bench::Backend sink;
   if (!sink.is_running()) return 1;
   ::prctl(PR_SET_TIMERSLACK, 1);
   const std::string port = std::to_string(sink.port());

@@ -20,6 +20,7 @@ COLUMNS = [  # title, field, digits after the point
     ("p90 ns", "p90_ns", 1),
     ("p99 ns", "p99_ns", 1),
     ("p99.9 ns", "p999_ns", 1),
+    ("max ns", "max_ns", 0),
     ("delivered", "delivered", 0),
     ("dropped", "dropped", 0),
 ]
@@ -63,6 +64,19 @@ def describe(row):
     notes = []
     if row.get("p999_ratio"):
         notes.append(f"p99.9 ratio {row['p999_ratio']:.2f}")
+    if row.get("fast_p999_ratio"):
+        notes.append(f"fast {row['fast_p999_ratio']:.2f}")
+    if row.get("calm_p999_ratio") and row["verdict"] != "reference":
+        notes.append(f"calm {row['calm_p999_ratio']:.2f} ({row['calm_share']:.1%})")
+    if row.get("p999_to_healthy"):
+        notes.append(f"to healthy {row['p999_to_healthy']:.2f}")
+    if row.get("own_round_trip_ns"):
+        notes.append(f"core to core {row['own_round_trip_ns']:.0f} ns")
+    if row.get("rss_bytes"):
+        notes.append(f"a thread {row['rss_bytes_per_thread']:,.0f} bytes RSS,"
+                     f" {row['budget_bytes_per_thread']:,.0f} of the budget; in all"
+                     f" {row['rss_bytes'] / 1e6:.1f} MB RSS, {row['rss_bytes_of_tracing'] / 1e6:.1f}"
+                     f" by tracing, {row['budget_bytes'] / 1e6:.1f} of the budget")
     if "spans_per_second" in row:
         notes.append(f"{row['spans_per_second']:,.0f} spans/s for {row['seconds']:.0f} s")
     if row.get("cpu_us_per_span"):

@@ -58,7 +58,7 @@ echo "waggle    $(sed -n 's/^#define WAGGLE_VERSION "\(.*\)"/\1/p' include/waggl
 echo
 
 rows=()
-for program in recording tail export; do
+for program in recording tail backend edge memory export; do
   rows+=("$logs/$program.rows")
   if ! $build/bench/${program}_bench "${quick[@]}" > "$logs/$program.rows" 2> "$logs/$program.log"
   then

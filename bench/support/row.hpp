@@ -16,6 +16,10 @@ class Samples {
  public:
   void reserve(std::size_t count) { values_.reserve(count); }
   void add(double value) { values_.push_back(value); }
+  void append(const Samples& more) {
+    values_.insert(values_.end(), more.values_.begin(), more.values_.end());
+  }
+  void clear() noexcept { values_.clear(); }
   std::size_t size() const noexcept { return values_.size(); }
   bool empty() const noexcept { return values_.empty(); }
 
@@ -29,6 +33,7 @@ class Samples {
     return *nth;
   }
   double median() { return percentile(0.5); }
+  double largest() { return percentile(1); }
 
  private:
   std::vector<double> values_;

@@ -1,8 +1,8 @@
-// The backend of the export rows: an HTTP/1.1 server in a process of its own, which reads requests
-// to their end, forgets them and answers 200. It does as little as can be done, since it shares the
-// machine with what is measured.
-#ifndef WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
-#define WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
+// The backend: an HTTP/1.1 server in a process of its own, which reads requests to their end,
+// forgets them and answers 200, or one that fails in one of the usual ways. It does as little as
+// can be done, since it shares the machine with what is measured.
+#ifndef WAGGLE_BENCH_SUPPORT_BACKEND_HPP
+#define WAGGLE_BENCH_SUPPORT_BACKEND_HPP
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -21,38 +22,46 @@
 
 namespace bench {
 
+// How a backend answers: at once, half a second late, never though it accepts, or not even the
+// connection.
+enum class Manner { Healthy, Slow, Hanging, Refusing };
+
 // Starts the process; ends it when destroyed. To be made before any thread is.
-class DiscardingSink {
+class Backend {
  public:
-  DiscardingSink() {
+  explicit Backend(Manner manner = Manner::Healthy) : manner_(manner) {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* any_address = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener, any_address, size) != 0 || ::listen(listener, 16) != 0 ||
+    if (::bind(listener, any_address, size) != 0 ||
         ::getsockname(listener, any_address, &size) != 0) {
       return;
     }
     port_ = ntohs(address.sin_port);
+    // A port that is bound but not listened at refuses, and nobody else can come to listen there.
+    if (manner_ == Manner::Refusing) return;
+    if (::listen(listener, 16) != 0) return;
     process_ = ::fork();
     if (process_ == 0) serve(listener);
     ::close(listener);
   }
-  DiscardingSink(const DiscardingSink&) = delete;
-  DiscardingSink& operator=(const DiscardingSink&) = delete;
-  ~DiscardingSink() {
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  ~Backend() {
     if (process_ <= 0) return;
     ::kill(process_, SIGKILL);
     ::waitpid(process_, nullptr, 0);
   }
 
-  bool is_running() const noexcept { return process_ > 0; }
+  bool is_running() const noexcept { return process_ > 0 || manner_ == Manner::Refusing; }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   int port() const noexcept { return port_; }
 
  private:
-  [[noreturn]] static void serve(int listener) {
+  [[noreturn]] void serve(int listener) const {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     while (true) {
       const int connection = ::accept(listener, nullptr, nullptr);
@@ -71,7 +80,7 @@ class DiscardingSink {
   }
 
   // Reads one request with a Content-Length and answers it; false once the peer has gone.
-  static bool answer_request(int connection) {
+  bool answer_request(int connection) const {
     static std::vector<char> buffer(1 << 20);
     std::string head;
     std::size_t head_end = std::string::npos;
@@ -95,15 +104,21 @@ class DiscardingSink {
       if (size <= 0) return false;
       left -= static_cast<std::size_t>(size) < left ? static_cast<std::size_t>(size) : left;
     }
+    if (manner_ == Manner::Hanging) return ::recv(connection, buffer.data(), 1, 0) > 0;
+    if (manner_ == Manner::Slow) {
+      const timespec half_a_second{0, 500000000};
+      ::nanosleep(&half_a_second, nullptr);
+    }
     return send_text(connection,
                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                      "Content-Length: 2\r\n\r\n{}");
   }
 
+  const Manner manner_;
   int port_ = 0;
   pid_t process_ = -1;
 };
 
 }  // namespace bench
 
-#endif  // WAGGLE_BENCH_SUPPORT_DISCARDING_SINK_HPP
+#endif  // WAGGLE_BENCH_SUPPORT_BACKEND_HPP
