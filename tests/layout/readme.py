@@ -38,7 +38,7 @@ def problems(text, compiler):
         path = ROOT / command
         if not path.is_file() or not path.stat().st_mode & 0o100:
             yield f"no such command: {command}"
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)):
         if not (ROOT / link).exists():
             yield f"broken link: {link}"
     variables = set(re.findall(r"`((?:HONEYCOMB|OTEL)_[A-Z_]+)", text))

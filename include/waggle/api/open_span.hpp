@@ -136,7 +136,8 @@ class OpenSpan {
     RecordingRare,  // recording, with something for the general way to do at its end
   };
 
-  OpenSpan() noexcept {}  // whoever derives from it begins with be_off() or a start
+  // Whoever derives from it begins with be_off() or a start.
+  OpenSpan() noexcept {}  // NOLINT(modernize-use-equals-default): that one would be deleted
   ~OpenSpan() = default;
 
   static constexpr std::size_t kInlineBytes = 256;
@@ -158,8 +159,8 @@ class OpenSpan {
   detail::ContextBlock* block_;
   detail::SpillBlock* spill_;  // the first and the last block of what did not fit
   detail::SpillBlock* spill_last_;
-  union {  // so that its ids are not set to zero first
-    alignas(16) detail::RecordHeader header_;
+  union {                                      // so that its ids are not set to zero first
+    alignas(16) detail::RecordHeader header_;  // NOLINT(readability-identifier-naming)
   };
   char data_[kInlineBytes + kDroppedChunk + detail::kCopyStep];
 

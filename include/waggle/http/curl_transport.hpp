@@ -123,7 +123,7 @@ class CurlTransport final : public Transport {
   }
 
   void try_to_begin(const HttpRequest& request) {
-    const std::string problem = detail::header_problem(request.headers);
+    std::string problem = detail::header_problem(request.headers);
     if (!problem.empty()) {
       settle(TransportOutcome::NotConnected, [&] { return problem; });
     } else if (const CURLcode code = start(request); code != CURLE_OK) {

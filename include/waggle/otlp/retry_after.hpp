@@ -171,8 +171,8 @@ class HttpDateReader {
   }
 
   // Reads one of `names` and returns its index.
-  template <std::size_t kCount>
-  int name(const std::array<std::string_view, kCount>& names) noexcept {
+  template <std::size_t Count>
+  int name(const std::array<std::string_view, Count>& names) noexcept {
     int index = 0;
     for (const std::string_view candidate : names) {
       if (rest_.substr(0, candidate.size()) == candidate) {

@@ -58,7 +58,9 @@ class SpanEditor {
   void set_attribute(std::string_view key, const char* text) {
     set_attribute(key, std::string_view(text));
   }
-  void set_attribute(std::string_view key, bool value) { set_word(key, ValueTag::Boolean, value ? 1 : 0); }
+  void set_attribute(std::string_view key, bool value) {
+    set_word(key, ValueTag::Boolean, value ? 1 : 0);
+  }
   void set_attribute(std::string_view key, int value) { set_attribute(key, std::int64_t{value}); }
   void set_attribute(std::string_view key, std::int64_t value) {
     set_word(key, ValueTag::Int64, static_cast<std::uint64_t>(value));

@@ -228,7 +228,8 @@ inline void Tracing::begin(Config&& config) {
   session.exit_timeout = config.exit_timeout;
   detail::PipelineSettings settings = detail::settings_of(config, environment, destination);
   if (has_server && settings.delivery == nullptr) {
-    return errors_.push_back("libcurl has no memory, or was built without what is needed");
+    errors_.emplace_back("libcurl has no memory, or was built without what is needed");
+    return;
   }
   session.thread_memory = settings.memory.threads;
   auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
