@@ -177,7 +177,7 @@ class ScriptedServer {
     notes_.note(number, exchange);
     if (act.request_bytes != kAllBytes) return end(wire, act.ending);
     if (!is_read) return false;
-    if (act.stalls_before_reply) notes_.stall();
+    if (act.stalls_before_reply && !notes_.stall()) return false;
     reply(wire, act, exchange, number);
     return end(wire, act.ending);
   }

@@ -51,12 +51,13 @@ class ServerNotes {
     return connections_;
   }
 
-  // Blocks until let_go() or end().
-  void stall() {
+  // Blocks until let_go(), or end(): then false.
+  bool stall() {
     std::unique_lock<std::mutex> lock(mutex_);
     ++stalled_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return has_ended_ || is_let_go_; });
+    return !has_ended_;
   }
 
   // Blocks for `length`; false at end().
