@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every header of include/waggle compiles alone, without a warning, in four ways: in C++17
-and in C++20; after macros like those of X11 and Windows; and without exceptions and RTTI.
+"""Checks that every header of include/waggle compiles alone, without a warning, in C++17 and in C++20;
+and that all together do after macros like those of X11 and Windows, and without exceptions and RTTI.
 
     headers_alone.py [--root DIRECTORY] [--compiler COMPILER ...] [--jobs N] [--self-test]
 """
@@ -22,6 +22,7 @@ WAYS = {
     "after hostile macros": ["-std=c++17"],
     "without exceptions and RTTI": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
 }
+TOGETHER = ("after hostile macros", "without exceptions and RTTI")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^">]+)[">]', re.MULTILINE)
 
 
@@ -40,36 +41,39 @@ def collect_system_includes(base, name, seen=None):
     return found
 
 
-def write_source(base, name, way):
+def write_source(base, names, way):
     lines = []
     if way == "after hostile macros":
+        seen = set()
         # One that is there on other processors only must not stop the file.
-        for header in collect_system_includes(base, name):
+        for header in (header for name in names
+                       for header in collect_system_includes(base, name, seen)):
             lines += [f"#if __has_include(<{header}>)", f"#include <{header}>", "#endif"]
         lines.append(f'#include "{pathlib.Path(__file__).with_name("hostile_macros.hpp")}"')
-    # Twice: the guard has to work.
-    lines += [f'#include "{name}"'] * 2
+    # Twice: the guards have to work.
+    lines += [f'#include "{name}"' for name in names * 2]
     return "\n".join(lines) + "\n"
 
 
-def compile_alone(base, name, compiler, way):
-    """Returns the compiler's complaint, or an empty text."""
+def compile_headers(base, names, compiler, way):
+    """Compiles `names` in one file; returns the compiler's complaint, or an empty text."""
     command = [compiler, *WAYS[way], *WARNINGS, f"-I{base}", "-fsyntax-only", "-x", "c++", "-"]
-    result = subprocess.run(command, input=write_source(base, name, way), text=True,
+    result = subprocess.run(command, input=write_source(base, names, way), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if result.returncode == 0:
         return ""
-    return f"--- {name}, {compiler}, {way}:\n" + "\n".join(result.stdout.splitlines()[:30])
+    what = names[0] if len(names) == 1 else "all headers"
+    return f"--- {what}, {compiler}, {way}:\n" + "\n".join(result.stdout.splitlines()[:30])
 
 
 def check_tree(root, compilers, jobs):
     """Returns (number of headers, list of complaints)."""
     base = pathlib.Path(root) / "include"
     names = sorted(path.relative_to(base).as_posix() for path in base.rglob("*.hpp"))
-    tasks = [(base, name, compiler, way) for name in names for compiler in compilers
-             for way in WAYS]
+    tasks = [(base, files, compiler, way) for compiler in compilers for way in WAYS
+             for files in ([names] if way in TOGETHER else [[name] for name in names])]
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        complaints = list(pool.map(lambda task: compile_alone(*task), tasks))
+        complaints = list(pool.map(lambda task: compile_headers(*task), tasks))
     return len(names), [complaint for complaint in complaints if complaint]
 
 
