@@ -228,7 +228,8 @@ bool is_true(const Outcome& outcome, const RawServer& server) {
 bool try_number(Case& tested, Failing mode, long number) {
   RawServer server([](RawConnection& connection) {
     while (connection.read_request()) {
-      connection.send(http_reply(200, "{}"));
+      connection.send(http_reply(
+          200, R"({"partialSuccess":{"rejectedSpans":"0","errorMessage":"use the new URL"}})"));
     }
   });
   tested.url = "http://" + server.authority();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -47,68 +48,145 @@ inline std::string printable(std::string_view text) {
   return result;
 }
 
-inline const nlohmann::json* member(const nlohmann::json& object, const char* name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
+// Keeps those texts of a reply that can matter, by their path: "partialSuccess.errorMessage". Hears
+// the parser instead of getting a tree from it: that tree allocates even to be thrown away, which
+// may not be when memory is out.
+class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  // Tells whether the reply is one JSON string, and nothing else.
+  bool is_text() const noexcept { return is_text_; }
+  bool has_partial_success() const noexcept { return has_partial_success_; }
+
+  // Returns the text at `path`, "" being the reply itself; a whole number's digits if it is one.
+  std::string text(const std::string& path) const { return found(texts_, path); }
+  std::string whole_number(const std::string& path) const { return found(numbers_, path); }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool number_integer(number_integer_t number) override {
+    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t number) override {
+    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    return true;
+  }
+  bool string(string_t& text) override {
+    is_text_ = depth_ == 0 && skipped_ == 0;
+    if (is_text_ || is_heeded()) texts_[prefix_ + name_] = printable(text);
+    return true;
+  }
+
+  bool key(string_t& name) override {
+    if (skipped_ != 0) return true;
+    name_ = name;
+    has_partial_success_ |= depth_ == 1 && name == "partialSuccess";
+    return true;
+  }
+  bool start_object(std::size_t) override {
+    const std::string inner = depth_ == 0 ? std::string() : prefix_ + name_ + ".";
+    if (skipped_ != 0 || !can_matter(inner)) return skip();
+    prefix_ = inner;
+    ++depth_;
+    return true;
+  }
+  bool end_object() override {
+    if (skipped_ != 0) return end_array();
+    --depth_;
+    if (!prefix_.empty()) prefix_.pop_back();
+    prefix_.resize(prefix_.rfind('.') + 1);
+    return true;
+  }
+  bool start_array(std::size_t) override { return skip(); }
+  bool end_array() override {
+    --skipped_;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
+    return false;
+  }
+
+ private:
+  using Texts = std::map<std::string, std::string>;
+
+  static std::string found(const Texts& texts, const std::string& path) {
+    const auto place = texts.find(path);
+    return place == texts.end() ? std::string() : place->second;
+  }
+
+  static bool can_matter(std::string_view prefix) noexcept {
+    return prefix.empty() || prefix == "partialSuccess." || prefix == "error." ||
+           prefix == "partialSuccess.error.";
+  }
+
+  // Tells whether a value here is a member of an object that can matter, under a name that can.
+  bool is_heeded() const noexcept {
+    if (depth_ == 0 || skipped_ != 0) return false;
+    for (std::string_view name : {"message", "errorMessage", "error", "detail", "title", "reason",
+                                  "status", "code", "type", "rejectedSpans"}) {
+      if (name == name_) return true;
+    }
+    return false;
+  }
+
+  bool skip() noexcept {
+    ++skipped_;
+    return true;
+  }
+
+  Texts texts_;
+  Texts numbers_;
+  std::string prefix_;
+  std::string name_;
+  std::size_t depth_ = 0;    // of objects that can matter
+  std::size_t skipped_ = 0;  // objects and arrays within one that cannot
+  bool is_text_ = false;
+  bool has_partial_success_ = false;
+};
 
 // Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
-inline std::uint64_t count_in(const nlohmann::json& value) {
-  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
-  if (!value.is_string()) return 0;
-  const std::string& text = value.get_ref<const std::string&>();
-  const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
-  return is_number ? std::strtoull(text.c_str(), nullptr, 10) : 0;
+inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
+  std::string digits = reply.text(path);
+  if (digits.empty()) digits = reply.whole_number(path);
+  const bool is_count = digits.find_first_not_of("0123456789") == digits.npos;
+  return is_count ? std::strtoull(digits.c_str(), nullptr, 10) : 0;
 }
 
-// Returns the first of an object's texts under these names that is not empty, fit for a log line.
-inline std::string text_in(const nlohmann::json& object, std::initializer_list<const char*> names) {
+// Returns the first of an object's texts under these names that is not empty.
+inline std::string text_in(const ReplyReader& reply, const std::string& object,
+                           std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    const nlohmann::json* words = member(object, name);
-    if (words != nullptr && words->is_string() && !words->get_ref<const std::string&>().empty()) {
-      return printable(words->get_ref<const std::string&>());
-    }
+    std::string words = reply.text(object + name);
+    if (!words.empty()) return words;
   }
   return {};
 }
 
-// Returns what an error that is an object of its own says; its code, if it has no words.
-inline std::string nested_error(const nlohmann::json& error) {
-  std::string words = text_in(
-      error, {"message", "errorMessage", "reason", "detail", "title", "status", "code", "type"});
-  const nlohmann::json* code = member(error, "code");
-  if (words.empty() && code != nullptr && code->is_number_integer()) words = "code " + code->dump();
-  return words;
-}
-
-// Returns the words of an error under any of the names that servers and proxies use.
-inline std::string message_in(const nlohmann::json& object) {
-  std::string words = text_in(object, {"message", "errorMessage", "error", "detail", "title"});
-  const nlohmann::json* error = member(object, "error");
-  if (words.empty() && error != nullptr) words = nested_error(*error);
-  return words;
+// Returns the words of an error under any of the names that servers and proxies use; of one that is
+// an object of its own and has none, the code.
+inline std::string message_in(const ReplyReader& reply, const std::string& object) {
+  std::string words =
+      text_in(reply, object, {"message", "errorMessage", "error", "detail", "title"});
+  const std::string error = object + "error.";
+  if (words.empty()) {
+    words =
+        text_in(reply, error,
+                {"message", "errorMessage", "reason", "detail", "title", "status", "code", "type"});
+  }
+  const std::string code = reply.whole_number(error + "code");
+  return words.empty() && !code.empty() ? "code " + code : words;
 }
 
 // Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, another object with an error
 // in it, or plain text, as it is or as a JSON string.
 inline OtlpReply read_reply(std::string_view body) {
-  OtlpReply reply;
-  const nlohmann::json json = nlohmann::json::parse(body, nullptr, false);
-  if (json.is_discarded() || json.is_string()) {
-    reply.message = printable(json.is_string() ? json.get_ref<const std::string&>() : body);
-    return reply;
-  }
-  const nlohmann::json* partial = member(json, "partialSuccess");
-  if (partial == nullptr) {
-    reply.message = message_in(json);
-    return reply;
-  }
-  if (const nlohmann::json* rejected = member(*partial, "rejectedSpans")) {
-    reply.rejected_spans = count_in(*rejected);
-  }
-  reply.message = message_in(*partial);
-  return reply;
+  ReplyReader reply;
+  if (!nlohmann::json::sax_parse(body, &reply)) return {0, printable(body)};
+  if (reply.is_text()) return {0, reply.text("")};
+  if (!reply.has_partial_success()) return {0, message_in(reply, "")};
+  return {count_in(reply, "partialSuccess.rejectedSpans"), message_in(reply, "partialSuccess.")};
 }
 
 }  // namespace detail

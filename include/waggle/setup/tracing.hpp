@@ -62,7 +62,8 @@ class [[nodiscard]] Tracing {
   }
 
   // Flushes and stops; false if something was given up at the end of `timeout`. Spans begun later
-  // are no-ops. The second call does nothing, and waits for the first. Any thread.
+  // are no-ops. The second call does nothing, and waits for the first. Any thread, but not from
+  // inside an exporter or a filter.
   bool shutdown(Milliseconds timeout) {
     return engine_ == nullptr || engine_->close(session_, Deadline::in(timeout));
   }
