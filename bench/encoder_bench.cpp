@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 #include <waggle/http/gzip.hpp>
 #include <waggle/otlp/encoder.hpp>
+#include <waggle/setup/resource_detection.hpp>
 
 #include <cstdint>
 #include <cstring>
@@ -21,7 +22,8 @@ constexpr std::size_t kSpans = 512;
 // texts.
 class SixAttributeSpans {
  public:
-  SixAttributeSpans() : resource_(waggle::detect_resource("bench")) {
+  SixAttributeSpans() : resource_(waggle::default_resource()) {
+    resource_.merge(waggle::detect_resource());
     words_.reserve(kSpans * 4);
     attributes_.reserve(kSpans * 6);
     for (std::size_t i = 0; i < kSpans; ++i) add(i);

@@ -28,8 +28,16 @@ struct Config {
   // OTEL_SERVICE_NAME.
   std::string service_name;
 
-  // Further attributes of the resource; they win over what is detected.
+  // Further attributes of the resource. They win over OTEL_RESOURCE_ATTRIBUTES, and that over what
+  // is detected; a `service_name` wins over all.
   std::vector<ResourceAttribute> resource_attributes;
+
+  // Which version of the semantic conventions the resource keeps to, if not the one that the
+  // detected attributes do.
+  std::string resource_schema_url;
+
+  // False: nothing is found out about process, host, system and container.
+  bool detect_resource = true;
 
   // Honeycomb's API key. Else HONEYCOMB_API_KEY. Sent to Honeycomb only, or to `endpoint`.
   std::string api_key;

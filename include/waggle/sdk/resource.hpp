@@ -3,15 +3,10 @@
 #ifndef WAGGLE_SDK_RESOURCE_HPP
 #define WAGGLE_SDK_RESOURCE_HPP
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "waggle/core/version.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -33,6 +28,13 @@ class Resource {
   }
   void set(std::string_view key, std::int64_t number) {
     at(key) = {std::string(key), {}, number, true};
+  }
+
+  // Takes over every attribute of `newer`, whose values win, also empty ones (OpenTelemetry,
+  // Resource Merge). Its schema URL wins if it has one.
+  void merge(const Resource& newer) {
+    for (const ResourceAttribute& attribute : newer.attributes_) at(attribute.key) = attribute;
+    if (!newer.schema_url_.empty()) schema_url_ = newer.schema_url_;
   }
 
   // Returns the text under `key`, empty if there is none.
@@ -58,23 +60,6 @@ class Resource {
   std::vector<ResourceAttribute> attributes_;
   std::string schema_url_;
 };
-
-// Describes this process: service.name, telemetry.sdk.*, process.pid and host.name (OpenTelemetry
-// semantic conventions). Without a service name it is unknown_service:<executable>.
-inline Resource detect_resource(std::string_view service_name) {
-  Resource resource;
-  resource.set("service.name", service_name.empty()
-                                   ? std::string("unknown_service:") + program_invocation_short_name
-                                   : std::string(service_name));
-  resource.set("telemetry.sdk.name", "waggle");
-  resource.set("telemetry.sdk.language", "cpp");
-  resource.set("telemetry.sdk.version", WAGGLE_VERSION);
-  resource.set("process.pid", static_cast<std::int64_t>(::getpid()));
-  char host[256] = {};
-  if (::gethostname(host, sizeof(host) - 1) == 0 && host[0] != '\0')
-    resource.set("host.name", host);
-  return resource;
-}
 
 }  // namespace abi1
 }  // namespace waggle

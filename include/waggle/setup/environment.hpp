@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "waggle/http/header_lines.hpp"
+#include "waggle/sdk/resource.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -24,6 +25,7 @@ struct Environment {
   std::string otlp_endpoint;
   std::string otlp_headers;
   std::string service_name;
+  std::string resource_attributes;
   std::string sdk_disabled;
 
   static Environment read() {
@@ -33,6 +35,7 @@ struct Environment {
     environment.otlp_endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
     environment.otlp_headers = variable("OTEL_EXPORTER_OTLP_HEADERS");
     environment.service_name = variable("OTEL_SERVICE_NAME");
+    environment.resource_attributes = variable("OTEL_RESOURCE_ATTRIBUTES");
     environment.sdk_disabled = variable("OTEL_SDK_DISABLED");
     return environment;
   }
@@ -93,6 +96,29 @@ inline HeaderList parse_headers(std::string_view text, std::vector<std::string>&
     }
   }
   return headers;
+}
+
+// Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
+// nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
+inline int parse_resource_attributes(std::string_view text, Resource& resource) {
+  Resource read;
+  for (int place = 1; !text.empty(); ++place) {
+    const std::size_t comma = text.find(',');
+    const std::string_view member = without_blanks(text.substr(0, comma));
+    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+    if (member.empty()) continue;
+    const std::size_t equals = member.find('=');
+    if (equals == member.npos) return place;
+    std::string key;
+    std::string value;
+    const bool is_pair = percent_decode(without_blanks(member.substr(0, equals)), key) &&
+                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
+                         !key.empty() && member.find('=', equals + 1) == member.npos;
+    if (!is_pair) return place;
+    read.set(key, value);
+  }
+  resource.merge(read);
+  return 0;
 }
 
 }  // namespace detail

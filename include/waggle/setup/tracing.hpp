@@ -18,6 +18,7 @@
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
+#include "waggle/setup/resource_detection.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -104,9 +105,16 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
-inline Resource resource_of(const Config& config, const Environment& environment) {
-  Resource resource =
-      detect_resource(config.service_name.empty() ? environment.service_name : config.service_name);
+// What is said nearer to the code wins (OpenTelemetry, Resource SDK).
+inline Resource resource_of(const Config& config, const Environment& environment,
+                            Diagnostics& diagnostics) {
+  Resource resource = default_resource();
+  if (config.detect_resource) resource.merge(detect_resource());
+  if (const int place = parse_resource_attributes(environment.resource_attributes, resource)) {
+    diagnostics.always("OTEL_RESOURCE_ATTRIBUTES: entry " + std::to_string(place) +
+                       " is not of the form key=value, so all of it was left out");
+  }
+  set_if_known(resource, "service.name", environment.service_name);
   for (const ResourceAttribute& attribute : config.resource_attributes) {
     if (attribute.is_number) {
       resource.set(attribute.key, attribute.number);
@@ -114,6 +122,8 @@ inline Resource resource_of(const Config& config, const Environment& environment
       resource.set(attribute.key, attribute.text);
     }
   }
+  set_if_known(resource, "service.name", config.service_name);
+  if (!config.resource_schema_url.empty()) resource.set_schema_url(config.resource_schema_url);
   return resource;
 }
 
@@ -141,9 +151,9 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
 }
 
 inline PipelineSettings settings_of(Config& config, const Environment& environment,
-                                    const Destination& destination) {
+                                    const Destination& destination, Diagnostics& diagnostics) {
   PipelineSettings settings;
-  settings.resource = resource_of(config, environment);
+  settings.resource = resource_of(config, environment, diagnostics);
   settings.limits = config.limits;
   settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
   settings.batch_delay = config.batch_delay;
@@ -227,7 +237,8 @@ inline void Tracing::begin(Config&& config) {
   session.sampler = detail::sampler_of(config);
   session.diagnostics = diagnostics;
   session.exit_timeout = config.exit_timeout;
-  detail::PipelineSettings settings = detail::settings_of(config, environment, destination);
+  detail::PipelineSettings settings =
+      detail::settings_of(config, environment, destination, *diagnostics);
   if (has_server && settings.delivery == nullptr) {
     errors_.emplace_back("libcurl has no memory, or was built without what is needed");
     return;
