@@ -142,7 +142,7 @@ class [[nodiscard]] ContextGuard {
  private:
   void enter(const SpanContext& context, OpenSpan* span) noexcept {
     const std::uint32_t session = detail::current_session();
-    if (session == 0 || !context.is_valid()) return;
+    if (session == 0 || (!context.is_valid() && context.baggage().empty())) return;
     detail::ThreadState* thread = detail::thread_state(session);
     if (thread == nullptr) return;
     thread->enter();

@@ -37,8 +37,8 @@ WAGGLE_OUT_OF_LINE void OpenSpan::begin_with(const detail::Beginning& beginning,
 // With nobody to record it the span still hands its parent on, so that a trace survives a process
 // without a tracer (OpenTelemetry, API behaviour without an SDK).
 WAGGLE_COLD void OpenSpan::pass_on(const SpanContext& parent) noexcept {
-  if (!parent.is_valid()) return;
   const detail::ContextFields& fields = parent.fields();
+  if (!parent.is_valid() && fields.block == nullptr) return;
   header_.trace_id = fields.trace_id;
   header_.span_id = fields.span_id;
   header_.threshold = fields.threshold;
@@ -108,7 +108,7 @@ WAGGLE_OUT_OF_LINE void OpenSpan::decide(detail::ThreadState& thread,
   const int random = has_parent ? parent.traits.flags & kTraceFlagRandom : kTraceFlagRandom;
   header_.trace_flags = static_cast<std::uint8_t>(random | (is_sampled ? kTraceFlagSampled : 0));
   header_.threshold = decision.threshold;
-  block_ = decision.block;
+  block_ = detail::ContextBlock::with_baggage(decision.block, parent.block);
   if (decision.decision == detail::Decision::RecordOnly) header_.marks |= detail::kRecordOnly;
   settle(decision.decision != detail::Decision::Drop);
 }
@@ -139,14 +139,22 @@ inline void OpenSpan::become_current(detail::ThreadState& thread) noexcept {
 // Writes what was known at the start; a name too long for the fast way is staged once more in full.
 inline void OpenSpan::stage_beginning(const detail::Beginning& beginning) noexcept {
   if (beginning.name.size() > kLongestName) update_name(beginning.name);
-  if (block_ != nullptr) {
-    const std::string_view trace_state = block_->trace_state();
-    stage(detail::ChunkKind::TraceState, ValueTag::Text, {}, trace_state.data(),
-          trace_state.size());
-  }
+  if (block_ != nullptr) stage_context();
   set_start_time(beginning.options.start_time);
   set_attributes(beginning.attributes);
   for (const Link& link : beginning.links) add_link(link.context, link.attributes);
+}
+
+inline void OpenSpan::stage_context() noexcept {
+  const std::string_view trace_state = block_->trace_state();
+  const std::string_view baggage = block_->baggage().bytes();
+  if (!trace_state.empty()) {
+    stage(detail::ChunkKind::TraceState, ValueTag::Text, {}, trace_state.data(),
+          trace_state.size());
+  }
+  if (!baggage.empty() && detail::load_relaxed(waggle_abi1_hub.records_baggage) != 0) {
+    stage(detail::ChunkKind::Baggage, ValueTag::Bytes, {}, baggage.data(), baggage.size());
+  }
 }
 
 // ---- identity ----

@@ -226,6 +226,7 @@ class OpenSpan {
   static void add_sampler_attribute(void* span, const Attribute& attribute) noexcept;
   void settle(bool is_recorded) noexcept;
   void stage_beginning(const detail::Beginning& beginning) noexcept;
+  void stage_context() noexcept;
   detail::ContextFields identity() const noexcept;
   void keep_identity() noexcept;
   void become_current(detail::ThreadState& thread) noexcept;

@@ -1,7 +1,7 @@
-// Carries a context from process to process in W3C Trace Context's two headers, `traceparent` and
-// `tracestate` (Level 2). The carrier is whatever holds the headers of a request or a message: a
-// map, a list of pairs, or a function. Needs no tracer: a service that records nothing still hands
-// a trace on. Baggage and other formats are not read.
+// Carries a context from process to process in the headers of W3C Trace Context (Level 2),
+// `traceparent` and `tracestate`, and of W3C Baggage, `baggage`. The carrier is whatever holds the
+// headers of a request or a message: a map, a list of pairs, or a function. Needs no tracer: a
+// service that records nothing still hands a trace on. Other formats are not read.
 //
 //   httplib::Headers headers;                     // a client: into the request
 //   waggle::inject(span.context(), headers);
@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/api/baggage_header.hpp"
 #include "waggle/api/current.hpp"
 #include "waggle/api/header_carrier.hpp"
 #include "waggle/api/trace_state.hpp"
@@ -134,21 +135,21 @@ class TraceStateReader final : public HeaderReader {
 
 // Makes the context of a remote parent. A threshold that the flag contradicts is taken out of the
 // text as well, so that nobody who reads it later counts with it.
-inline SpanContext remote_context(const ContextFields& fields,
-                                  std::string_view trace_state) noexcept {
+inline SpanContext remote_context(const ContextFields& fields, std::string_view trace_state,
+                                  Baggage baggage) noexcept {
   const std::uint64_t threshold =
       reliable_threshold(trace_state, fields.trace_id, fields.is_sampled());
   TraceStateBuffer buffer;
   write_trace_state(buffer, trace_state, threshold);
   return SpanContext(fields.trace_id, fields.span_id, fields.traits.flags, true, threshold,
-                     buffer.view());
+                     buffer.view(), baggage);
 }
 
 }  // namespace detail
 
-// Writes `traceparent`, and `tracestate` if there is any, into a request's headers, in place of
-// what was there under these names. The receiver's spans become children of the span that `context`
-// identifies. An invalid context writes nothing. The carrier is one of
+// Writes `traceparent`, and `tracestate` and `baggage` if there are any, into a request's headers,
+// in place of what was there under these names. The receiver's spans become children of the span
+// that `context` identifies. An invalid context writes its baggage only. The carrier is one of
 //   - a container of pairs of strings: std::map, std::unordered_map, their multi kinds (such as
 //     httplib::Headers), std::vector or std::list; names are compared without regard to case;
 //   - a function called as set(name, value) with two std::string_view that are valid during the
@@ -162,6 +163,10 @@ inline SpanContext remote_context(const ContextFields& fields,
 // Throws only what the carrier throws.
 template <class Carrier>
 void inject(const SpanContext& context, Carrier&& carrier) {
+  if (!context.baggage().empty()) {
+    detail::write_header(carrier, detail::kBaggageName,
+                         detail::BaggageHeader(context.baggage()).view());
+  }
   if (!context.is_valid()) return;
   detail::TraceStateBuffer trace_state;
   detail::write_outgoing_trace_state(trace_state, context);
@@ -180,8 +185,10 @@ void inject(Carrier&& carrier) {
 
 // Reads the context that a request's headers carry: the parent to give to the first span of the
 // work for it. Remote; invalid, and so no parent, if there is no `traceparent`, more than one, or
-// one that is not valid. An invalid `tracestate` is dropped as a whole and takes nothing else with
-// it; at most 4,096 bytes of it are kept. The carrier is one of
+// one that is not valid: then it has only the `baggage`, which is independent of the others. An
+// invalid `tracestate` is dropped as a whole and takes nothing else with it; at most 4,096 bytes of
+// it are kept. Of `baggage`, members that are not valid are skipped, and so are those beyond 64
+// members or 8,192 bytes. The carrier is one of
 //   - a range of pairs of text, as for inject(); names are compared without regard to case, several
 //     `tracestate` lines are joined;
 //   - a function of the header's name that returns text or a `const char*`, null for "absent":
@@ -201,11 +208,15 @@ template <class Carrier>
 SpanContext extract(const Carrier& carrier) {
   detail::TraceParentReader trace_parent;
   detail::read_header(carrier, detail::kTraceParentName, trace_parent);
+  detail::BaggageReader entries;
+  detail::read_header(carrier, detail::kBaggageName, entries);
   const detail::ContextFields fields = trace_parent.fields();
-  if (!fields.is_valid()) return {};
+  if (!fields.is_valid()) {
+    return SpanContext({}, {}, 0, false, kUnknownThreshold, {}, entries.baggage());
+  }
   detail::TraceStateReader trace_state;
   detail::read_header(carrier, detail::kTraceStateName, trace_state);
-  return detail::remote_context(fields, trace_state.text());
+  return detail::remote_context(fields, trace_state.text(), entries.baggage());
 }
 
 }  // namespace abi1

@@ -4,10 +4,12 @@
 #ifndef WAGGLE_COLLECT_RECORD_READER_HPP
 #define WAGGLE_COLLECT_RECORD_READER_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "waggle/api/trace_state.hpp"
@@ -29,8 +31,10 @@ namespace detail {
 // their final place before the first span points into them.
 class RecordReader {
  public:
-  RecordReader(const WallClock& clock, ScopeTable& scopes, const SpanLimits& limits)
-      : clock_(clock), scopes_(scopes), limits_(limits) {}
+  // Of a span's baggage, the entries named in `baggage_names` become attributes.
+  RecordReader(const WallClock& clock, ScopeTable& scopes, const SpanLimits& limits,
+               std::vector<std::string> baggage_names = {})
+      : clock_(clock), scopes_(scopes), limits_(limits), baggage_names_(std::move(baggage_names)) {}
 
   // Begins a new batch; what was read before is gone.
   void clear() noexcept {
@@ -55,6 +59,9 @@ class RecordReader {
                          break;
                        case ChunkKind::Attribute:
                          ++expected_.attributes;
+                         break;
+                       case ChunkKind::Baggage:
+                         expected_.attributes += baggage_names_.size();
                          break;
                        default:
                          ++expected_.nested_attributes;
@@ -180,8 +187,21 @@ class RecordReader {
       case ChunkKind::Dropped:
         add_dropped(value, lists, span);
         break;
+      case ChunkKind::Baggage:
+        add_baggage(Baggage(value), lists, span);
+        break;
       case ChunkKind::Element:
         break;
+    }
+  }
+
+  // Stands before the span's own attributes, so that these win.
+  void add_baggage(Baggage baggage, const Lists& lists, FinishedSpan& span) {
+    for (const BaggageEntry entry : baggage) {
+      const auto place = std::find(baggage_names_.begin(), baggage_names_.end(), entry.name);
+      if (place == baggage_names_.end()) continue;
+      add_attribute(attributes_, lists.first_attribute, limits_.attribute_count, entry.name,
+                    {ValueTag::Text, entry.value}, span.dropped_attributes);
     }
   }
 
@@ -276,6 +296,7 @@ class RecordReader {
   const WallClock& clock_;
   ScopeTable& scopes_;
   const SpanLimits& limits_;
+  const std::vector<std::string> baggage_names_;
   Counts expected_;
   std::vector<AttributeView> attributes_;
   std::vector<AttributeView> nested_attributes_;

@@ -1,5 +1,5 @@
 // What identifies a span to its children, on this thread, another thread or another machine: ids,
-// flags, the sampling threshold, and for a remote parent its tracestate. A value that may be copied
+// flags, the sampling threshold, a remote parent's tracestate, baggage. A value that may be copied
 // freely and kept; immutable once made.
 #ifndef WAGGLE_CORE_CONTEXT_HPP
 #define WAGGLE_CORE_CONTEXT_HPP
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "waggle/core/atomic.hpp"
+#include "waggle/core/baggage.hpp"
 #include "waggle/core/ids.hpp"
 
 namespace waggle {
@@ -31,20 +32,37 @@ namespace detail {
 // Null for traces that began here, which is the common case and costs nothing.
 struct ContextBlock {
   std::uint32_t references;
-  std::uint32_t trace_state_size;
+  std::uint16_t trace_state_size;
+  std::uint16_t baggage_size;
 
-  std::string_view trace_state() const noexcept {
-    return {reinterpret_cast<const char*>(this + 1), trace_state_size};
+  std::string_view trace_state() const noexcept { return {bytes(), trace_state_size}; }
+  Baggage baggage() const noexcept { return Baggage({bytes() + trace_state_size, baggage_size}); }
+
+  // Returns a block with one reference, or null where there is nothing to keep, it is too long, or
+  // memory is out.
+  static ContextBlock* create(std::string_view trace_state, Baggage baggage = {}) noexcept {
+    const std::string_view entries = baggage.bytes();
+    const std::size_t size = trace_state.size() + entries.size();
+    if (size == 0 || trace_state.size() > 0xffff || entries.size() > 0xffff) return nullptr;
+    void* memory = std::malloc(sizeof(ContextBlock) + size);
+    if (memory == nullptr) return nullptr;
+    auto* block = new (memory) ContextBlock{1, static_cast<std::uint16_t>(trace_state.size()),
+                                            static_cast<std::uint16_t>(entries.size())};
+    char* to = reinterpret_cast<char*>(block + 1);
+    if (!trace_state.empty()) std::memcpy(to, trace_state.data(), trace_state.size());
+    if (!entries.empty()) std::memcpy(to + trace_state.size(), entries.data(), entries.size());
+    return block;
   }
 
-  // Returns a block with one reference, or null for empty text and when memory is out.
-  static ContextBlock* create(std::string_view trace_state) noexcept {
-    if (trace_state.empty() || trace_state.size() > 0xffff) return nullptr;
-    void* memory = std::malloc(sizeof(ContextBlock) + trace_state.size());
-    if (memory == nullptr) return nullptr;
-    auto* block = new (memory) ContextBlock{1, static_cast<std::uint32_t>(trace_state.size())};
-    std::memcpy(block + 1, trace_state.data(), trace_state.size());
-    return block;
+  // Takes one reference to `block` and returns one to a block with the baggage of `other` as well;
+  // both may be null.
+  static ContextBlock* with_baggage(ContextBlock* block, const ContextBlock* other) noexcept {
+    if (other == nullptr || other->baggage_size == 0) return block;
+    ContextBlock* const both =
+        create(block == nullptr ? std::string_view{} : block->trace_state(), other->baggage());
+    if (both == nullptr) return block;
+    release(block);
+    return both;
   }
 
   static void retain(ContextBlock* block) noexcept {
@@ -54,6 +72,9 @@ struct ContextBlock {
   static void release(ContextBlock* block) noexcept {
     if (block != nullptr && fetch_add(block->references, ~0U) == 1) std::free(block);
   }
+
+ private:
+  const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
 };
 
 // How a child takes over from a context, decided once when the context becomes current.
@@ -101,9 +122,10 @@ class SpanContext {
 
   // Makes a context from ids known from elsewhere, as an own carrier or a test would.
   SpanContext(TraceId trace_id, SpanId span_id, std::uint8_t flags, bool is_remote,
-              std::uint64_t threshold = kUnknownThreshold,
-              std::string_view trace_state = {}) noexcept
-      : fields_{trace_id, threshold, {}, span_id, detail::ContextBlock::create(trace_state)} {
+              std::uint64_t threshold = kUnknownThreshold, std::string_view trace_state = {},
+              Baggage baggage = {}) noexcept
+      : fields_{
+            trace_id, threshold, {}, span_id, detail::ContextBlock::create(trace_state, baggage)} {
     fields_.traits.flags = flags;
     fields_.traits.is_remote = is_remote;
   }
@@ -152,9 +174,39 @@ class SpanContext {
     return fields_.block == nullptr ? std::string_view{} : fields_.block->trace_state();
   }
 
+  // Returns what travels with the request; valid for as long as this object lives.
+  Baggage baggage() const noexcept {
+    return fields_.block == nullptr ? Baggage{} : fields_.block->baggage();
+  }
+
+  // Returns the same context with another value under `name`; or without `name`; or without any
+  // baggage. Baggage needs no span: SpanContext{}.with_baggage("tenant", "7") carries it to
+  // whatever is begun with it as parent or current. What goes beyond 64 entries or 8,192 bytes is
+  // left out, and so is all baggage if there is no memory.
+  SpanContext with_baggage(std::string_view name, std::string_view value,
+                           std::string_view metadata = {}) const noexcept {
+    detail::BaggageBuffer entries;
+    entries.add_others(baggage(), name);
+    entries.add({name, value, metadata});
+    return with(entries.view());
+  }
+  SpanContext without_baggage(std::string_view name) const noexcept {
+    detail::BaggageBuffer entries;
+    entries.add_others(baggage(), name);
+    return with(entries.view());
+  }
+  SpanContext without_baggage() const noexcept { return with(Baggage{}); }
+
   const detail::ContextFields& fields() const noexcept { return fields_; }
 
  private:
+  SpanContext with(Baggage baggage) const noexcept {
+    SpanContext context;
+    context.fields_ = fields_;
+    context.fields_.block = detail::ContextBlock::create(trace_state(), baggage);
+    return context;
+  }
+
   detail::ContextFields fields_;
 };
 

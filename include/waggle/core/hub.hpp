@@ -86,10 +86,10 @@ struct Hub {
   void (*wake_collector)() noexcept = nullptr;
   bool (*attach)(Hub& follower) noexcept = nullptr;
 
-  const void* owner = nullptr;     // whose functions these are
-  Hub* next_follower = nullptr;    // of the hubs that follow this one's session
-  std::uint32_t last_session = 0;  // the highest number that a session ever had
-  std::uint32_t spare = 0;
+  const void* owner = nullptr;        // whose functions these are
+  Hub* next_follower = nullptr;       // of the hubs that follow this one's session
+  std::uint32_t last_session = 0;     // the highest number that a session ever had
+  std::uint32_t records_baggage = 0;  // whether the collector wants the baggage of spans
 };
 
 }  // namespace detail

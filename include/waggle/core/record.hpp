@@ -70,6 +70,7 @@ enum class ChunkKind : std::uint8_t {
   LinkAttribute,   // belongs to the last link
   Dropped,         // value: DroppedCounts
   Element,         // stands inside an array's or map's value
+  Baggage,         // value: the context's baggage, if the collector wants it
 };
 
 // Opens each chunk. Key and value follow, each padded to 8 bytes; a scalar's value is 8 bytes.

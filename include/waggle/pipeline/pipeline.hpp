@@ -42,7 +42,7 @@ class Pipeline {
         exporters_(std::move(settings_.exporters)),
         books_(sources.ledger),
         clock_(clock),
-        reader_(clock_, sources.scopes, settings_.limits),
+        reader_(clock_, sources.scopes, settings_.limits, settings_.baggage_attributes),
         collector_(sources.threads),
         queue_(settings_.memory.queue) {
     ids_.seed(settings_.seed[0], settings_.seed[1]);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "waggle/collect/scope_table.hpp"
@@ -33,6 +34,7 @@ struct PipelineSources {
 struct PipelineSettings {
   Resource resource;
   SpanLimits limits;
+  std::vector<std::string> baggage_attributes;
   MemoryPlan memory{};
   Milliseconds batch_delay{1000};
   Milliseconds export_timeout{10000};

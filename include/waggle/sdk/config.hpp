@@ -66,6 +66,10 @@ struct Config {
   std::shared_ptr<const Sampler> sampler;
   double sample_ratio = 1.0;
 
+  // The baggage that becomes attributes of every span that it reaches, by name. A span's own
+  // attribute of that name wins.
+  std::vector<std::string> baggage_attributes;
+
   SpanLimits limits;
 
   // All the memory that tracing may take, in bytes.

@@ -38,6 +38,7 @@ struct Session {
   std::shared_ptr<const Sampler> sampler;
   std::shared_ptr<Diagnostics> diagnostics;
   std::size_t thread_memory = 0;
+  bool records_baggage = false;
   Milliseconds exit_timeout{3000};
 };
 
@@ -72,6 +73,9 @@ class Engine {
     session_ = std::move(session);
     lost_before_ = stats();
     if (waggle_abi1_hub.owner != this) fill_hub();
+    for_each_hub([this](Hub& hub) {
+      store_relaxed(hub.records_baggage, session_.records_baggage ? 1U : 0U);
+    });
     set_session(number);
     return nullptr;
   }
@@ -189,8 +193,13 @@ class Engine {
   static void on_fork_in_child() noexcept { set_session(0); }
 
   static void set_session(std::uint32_t session) noexcept {
+    for_each_hub([session](Hub& hub) { store_release(hub.session, session); });
+  }
+
+  template <class Visit>
+  static void for_each_hub(Visit&& visit) noexcept {
     for (Hub* hub = &waggle_abi1_hub; hub != nullptr; hub = load_acquire(hub->next_follower)) {
-      store_release(hub->session, session);
+      visit(*hub);
     }
   }
 

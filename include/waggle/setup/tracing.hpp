@@ -155,6 +155,7 @@ inline PipelineSettings settings_of(Config& config, const Environment& environme
   PipelineSettings settings;
   settings.resource = resource_of(config, environment, diagnostics);
   settings.limits = config.limits;
+  settings.baggage_attributes = std::move(config.baggage_attributes);
   settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
   settings.batch_delay = config.batch_delay;
   settings.filter = std::move(config.filter);
@@ -237,6 +238,7 @@ inline void Tracing::begin(Config&& config) {
   session.sampler = detail::sampler_of(config);
   session.diagnostics = diagnostics;
   session.exit_timeout = config.exit_timeout;
+  session.records_baggage = !config.baggage_attributes.empty();
   detail::PipelineSettings settings =
       detail::settings_of(config, environment, destination, *diagnostics);
   if (has_server && settings.delivery == nullptr) {
