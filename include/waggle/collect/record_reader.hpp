@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "waggle/api/trace_state.hpp"
+#include "waggle/collect/attribute_rules.hpp"
 #include "waggle/collect/record_chunks.hpp"
 #include "waggle/collect/sampling_weight.hpp"
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/text_arena.hpp"
-#include "waggle/collect/text_limit.hpp"
 #include "waggle/collect/wall_clock.hpp"
 #include "waggle/core/record.hpp"
 #include "waggle/sdk/finished_span.hpp"
@@ -34,7 +34,11 @@ class RecordReader {
   // Of a span's baggage, the entries named in `baggage_names` become attributes.
   RecordReader(const WallClock& clock, ScopeTable& scopes, const SpanLimits& limits,
                std::vector<std::string> baggage_names = {})
-      : clock_(clock), scopes_(scopes), limits_(limits), baggage_names_(std::move(baggage_names)) {}
+      : clock_(clock),
+        scopes_(scopes),
+        limits_(limits),
+        rules_(limits, texts_),
+        baggage_names_(std::move(baggage_names)) {}
 
   // Begins a new batch; what was read before is gone.
   void clear() noexcept {
@@ -165,8 +169,8 @@ class RecordReader {
         span.trace_state = value;
         break;
       case ChunkKind::Attribute:
-        add_attribute(attributes_, lists.first_attribute, limits_.attribute_count, key,
-                      {chunk.tag, value}, span.dropped_attributes);
+        rules_.add(attributes_, lists.first_attribute, limits_.attribute_count, key,
+                   {chunk.tag, value}, span.dropped_attributes);
         break;
       case ChunkKind::Event:
         add_event(chunk.tag, key, value, lists, span);
@@ -200,40 +204,15 @@ class RecordReader {
     for (const BaggageEntry entry : baggage) {
       const auto place = std::find(baggage_names_.begin(), baggage_names_.end(), entry.name);
       if (place == baggage_names_.end()) continue;
-      add_attribute(attributes_, lists.first_attribute, limits_.attribute_count, entry.name,
-                    {ValueTag::Text, entry.value}, span.dropped_attributes);
-    }
-  }
-
-  // The last value of a key counts, also beyond the limit; a new key beyond it is discarded.
-  void add_attribute(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
-                     std::string_view key, ValueView value, std::uint32_t& dropped) {
-    if (key.empty()) {
-      ++dropped;
-      return;
-    }
-    if (value.tag() == ValueTag::MangledType) {
-      value = {ValueTag::Text, texts_.keep(demangled(value.text()))};
-    }
-    if (limits_.attribute_value_length != SpanLimits::kUnlimited) {
-      value = limited(value, limits_.attribute_value_length, texts_);
-    }
-    for (std::size_t index = first; index < list.size(); ++index) {
-      if (list[index].key != key) continue;
-      list[index].value = value;
-      return;
-    }
-    if (list.size() - first >= limit) {
-      ++dropped;
-    } else {
-      list.push_back({key, value});
+      rules_.add(attributes_, lists.first_attribute, limits_.attribute_count, entry.name,
+                 {ValueTag::Text, entry.value}, span.dropped_attributes);
     }
   }
 
   template <class Owner>
   void add_nested(Owner& owner, std::size_t limit, std::string_view key, ValueView value) {
     const std::size_t first = nested_attributes_.size() - owner.attributes.size();
-    add_attribute(nested_attributes_, first, limit, key, value, owner.dropped_attributes);
+    rules_.add(nested_attributes_, first, limit, key, value, owner.dropped_attributes);
     owner.attributes = view(nested_attributes_, first);
   }
 
@@ -277,9 +256,9 @@ class RecordReader {
     if (counts.cut_values == 0) return;
     const std::int64_t cut = counts.cut_values;
     std::string word(reinterpret_cast<const char*>(&cut), sizeof(cut));
-    add_attribute(attributes_, lists.first_attribute, SpanLimits::kUnlimited,
-                  "waggle.truncated_values", {ValueTag::Int64, texts_.keep(std::move(word))},
-                  span.dropped_attributes);
+    rules_.add(attributes_, lists.first_attribute, SpanLimits::kUnlimited,
+               "waggle.truncated_values", {ValueTag::Int64, texts_.keep(std::move(word))},
+               span.dropped_attributes);
   }
 
   // Most spans of a batch share one threshold, so its text is composed once.
@@ -296,13 +275,14 @@ class RecordReader {
   const WallClock& clock_;
   ScopeTable& scopes_;
   const SpanLimits& limits_;
+  TextArena texts_;
+  const AttributeRules rules_;
   const std::vector<std::string> baggage_names_;
   Counts expected_;
   std::vector<AttributeView> attributes_;
   std::vector<AttributeView> nested_attributes_;
   std::vector<EventView> events_;
   std::vector<LinkView> links_;
-  TextArena texts_;
   std::uint64_t composed_threshold_ = kUnknownThreshold;
   std::string_view composed_text_;
 };
