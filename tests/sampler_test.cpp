@@ -3,7 +3,8 @@
 #include <cmath>
 #include <memory>
 #include <random>
-#include <waggle/sdk/sampler.hpp>
+#include <waggle/sampling/parent_based_sampler.hpp>
+#include <waggle/sampling/ratio_sampler.hpp>
 
 using waggle::Decision;
 using waggle::kUnknownThreshold;
@@ -28,8 +29,8 @@ struct Answer {
 Answer ask(const Sampler& sampler, TraceId id, const SpanContext* parent = nullptr) {
   const RootRequest request{
       sizeof(request), waggle::SpanKind::Server, 0, id, "root", parent, {}, {}};
-  RootDecision decision{sizeof(decision), Decision::Drop, kUnknownThreshold,
-                        nullptr,          nullptr,        nullptr};
+  RootDecision decision{
+      sizeof(decision), Decision::Drop, kUnknownThreshold, nullptr, nullptr, nullptr, 0};
   sampler.decide(request, decision);
   waggle::detail::ContextFields fields;
   fields.block = decision.block;

@@ -6,6 +6,11 @@
 #include "waggle/exporters/console_exporter.hpp"
 #include "waggle/exporters/file_exporter.hpp"
 #include "waggle/exporters/memory_exporter.hpp"
+#include "waggle/sampling/always_sampler.hpp"
+#include "waggle/sampling/deterministic_sampler.hpp"
+#include "waggle/sampling/parent_based_sampler.hpp"
+#include "waggle/sampling/ratio_sampler.hpp"
+#include "waggle/sampling/rule_sampler.hpp"
 #include "waggle/setup/tracing.hpp"
 #include "waggle/trace.hpp"
 

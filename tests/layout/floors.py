@@ -24,7 +24,7 @@ FLOORS = {
     "core/hub.hpp": 2,
     "api/": 3,
     "trace.hpp": 4,
-    "sdk/": 5,
+    "sdk/": 5, "sampling/": 5,
     "collect/": 6, "otlp/": 6, "http/": 6,
     "exporters/": 7, "pipeline/": 7,
     "setup/": 8, "sdk.hpp": 8,

@@ -85,7 +85,8 @@ inline void OpenSpan::inherit(const detail::ContextFields& parent) noexcept {
   header_.trace_flags = parent.traits.flags;
   block_ = parent.block;
   detail::ContextBlock::retain(block_);
-  settle(parent.is_sampled());
+  if (parent.traits.is_record_only) header_.marks |= detail::kRecordOnly;
+  settle(parent.is_sampled() || parent.traits.is_record_only);
 }
 
 // The root of this process's part of a trace: the sampler decides.
@@ -100,14 +101,20 @@ WAGGLE_OUT_OF_LINE void OpenSpan::decide(detail::ThreadState& thread,
                                     header_.scope,        header_.trace_id,
                                     beginning.name,       has_parent ? &remote_parent : nullptr,
                                     beginning.attributes, beginning.links};
-  detail::RootDecision decision{
-      sizeof(decision),      detail::Decision::Drop, kUnknownThreshold, nullptr, this,
-      &add_sampler_attribute};
+  detail::RootDecision decision{sizeof(decision),
+                                detail::Decision::Drop,
+                                kUnknownThreshold,
+                                nullptr,
+                                this,
+                                &add_sampler_attribute,
+                                0};
   waggle_abi1_hub.decide_root(request, decision);
   const bool is_sampled = decision.decision == detail::Decision::RecordAndSample;
   const int random = has_parent ? parent.traits.flags & kTraceFlagRandom : kTraceFlagRandom;
   header_.trace_flags = static_cast<std::uint8_t>(random | (is_sampled ? kTraceFlagSampled : 0));
-  header_.threshold = decision.threshold;
+  header_.threshold = decision.threshold != kUnknownThreshold
+                          ? decision.threshold
+                          : detail::rate_as_threshold(decision.sample_rate);
   block_ = detail::ContextBlock::with_baggage(decision.block, parent.block);
   if (decision.decision == detail::Decision::RecordOnly) header_.marks |= detail::kRecordOnly;
   settle(decision.decision != detail::Decision::Drop);
@@ -168,6 +175,8 @@ inline detail::ContextFields OpenSpan::identity() const noexcept {
   fields.block = block_;
   fields.traits.flags = header_.trace_flags;
   fields.traits.is_remote = state_ == State::PassedOn && is_remote_;
+  fields.traits.is_record_only =
+      state_ != State::PassedOn && (header_.marks & detail::kRecordOnly) != 0;
   return fields;
 }
 
@@ -177,6 +186,7 @@ inline void OpenSpan::keep_identity() noexcept {
   header_.trace_id = fields.trace_id;
   header_.threshold = fields.threshold;
   header_.trace_flags = fields.traits.flags;
+  header_.marks = 0;
   block_ = nullptr;
 }
 

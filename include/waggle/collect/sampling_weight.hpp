@@ -22,11 +22,11 @@ inline std::uint64_t hash_of(TraceId id) noexcept {
   return hash ^ hash >> 31;
 }
 
-// Returns the whole number of traces that one kept at `threshold` stands for; 0 if that is not
-// known. A fractional rate becomes its floor or ceiling by the trace's id: the same for all its
-// spans, right in the mean over traces.
+// Returns the whole number of traces that one kept at `threshold` stands for, or the rate that is
+// in the threshold's place; 0 if neither is known. A fractional rate becomes its floor or ceiling
+// by the trace's id: the same for all its spans, right in the mean over traces.
 inline std::uint32_t sample_rate(std::uint64_t threshold, TraceId id) noexcept {
-  if (threshold >= kThresholdEnd) return 0;
+  if (threshold >= kThresholdEnd) return rate_in_threshold(threshold);
   const double rate = kTwoTo56 / static_cast<double>(kThresholdEnd - threshold);
   constexpr double kMost = 2147483647.0;
   if (rate >= kMost) return static_cast<std::uint32_t>(kMost);

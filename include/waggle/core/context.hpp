@@ -28,6 +28,19 @@ constexpr std::uint64_t kUnknownThreshold = ~std::uint64_t{0};
 
 namespace detail {
 
+// Stands in a threshold's place where only the rate is known: this mark, and the rate below it.
+constexpr std::uint64_t kRateMark = std::uint64_t{1} << 63;
+
+constexpr std::uint64_t rate_as_threshold(std::uint32_t rate) noexcept {
+  return rate == 0 ? kUnknownThreshold : kRateMark | rate;
+}
+
+// Returns the rate that stands in a threshold's place, 0 if none does.
+constexpr std::uint32_t rate_in_threshold(std::uint64_t threshold) noexcept {
+  const bool is_rate = threshold >> 32 == kRateMark >> 32;
+  return is_rate ? static_cast<std::uint32_t>(threshold) : 0;
+}
+
 // Text that travels with a context: immutable, counted, freed by whoever drops the last reference.
 // Null for traces that began here, which is the common case and costs nothing.
 struct ContextBlock {
@@ -89,7 +102,8 @@ struct ContextTraits {
   std::uint8_t flags = 0;
   bool is_remote = false;
   Inheritance inheritance = Inheritance::Ask;
-  std::uint8_t spare[5] = {};
+  bool is_record_only = false;  // recorded, but not sampled
+  std::uint8_t spare[4] = {};
 };
 
 // A context's plain parts, as the thread's stack of current spans keeps them.
@@ -105,7 +119,8 @@ struct ContextFields {
   bool is_sampled() const noexcept { return (traits.flags & kTraceFlagSampled) != 0; }
 
   void settle_inheritance() noexcept {
-    const bool is_simple = is_valid() && !traits.is_remote && block == nullptr;
+    const bool is_simple =
+        is_valid() && !traits.is_remote && !traits.is_record_only && block == nullptr;
     traits.inheritance = !is_simple     ? Inheritance::Ask
                          : is_sampled() ? Inheritance::Sampled
                                         : Inheritance::Unsampled;
@@ -165,8 +180,10 @@ class SpanContext {
   bool is_valid() const noexcept { return fields_.is_valid(); }
 
   // Returns the 56-bit rejection threshold (`th`): a trace is sampled if its random bits are not
-  // below it; 0 means always, kUnknownThreshold that nobody told.
-  std::uint64_t sampling_threshold() const noexcept { return fields_.threshold; }
+  // below it; 0 means always, kUnknownThreshold that nobody told, or a rate only.
+  std::uint64_t sampling_threshold() const noexcept {
+    return fields_.threshold >> 56 == 0 ? fields_.threshold : kUnknownThreshold;
+  }
 
   // Returns the tracestate header that arrived with the context, or nothing; valid for as long as
   // this object lives.

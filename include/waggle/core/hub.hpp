@@ -49,6 +49,7 @@ struct RootDecision {
   ContextBlock* block;
   void* span;
   void (*add_attribute)(void* span, const Attribute& attribute) noexcept;
+  std::uint32_t sample_rate;  // of a sampler that knows no threshold; 0: of one that does
 };
 
 // A piece of memory for what does not fit into a span itself; from the bounded pool.

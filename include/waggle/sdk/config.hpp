@@ -61,10 +61,13 @@ struct Config {
   // Runs on the collector's thread.
   SpanFilter filter;
 
-  // Who decides about traces that begin here; else `sample_ratio` does. Remote parents are
-  // followed.
+  // Who decides about traces that begin here; else `sample_ratio` does.
   std::shared_ptr<const Sampler> sampler;
   double sample_ratio = 1.0;
+
+  // Who decides where a remote parent did already, by whether that one is sampled; null follows it.
+  std::shared_ptr<const Sampler> remote_parent_sampled;
+  std::shared_ptr<const Sampler> remote_parent_not_sampled;
 
   // The baggage that becomes attributes of every span that it reaches, by name. A span's own
   // attribute of that name wins.

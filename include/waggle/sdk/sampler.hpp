@@ -1,12 +1,10 @@
 // Who decides which traces are recorded: asked once a trace, at its first span in this process; all
-// spans below inherit the decision. Built-in samplers are immutable.
+// spans below inherit the decision. The samplers that come with waggle are in sampling/.
 #ifndef WAGGLE_SDK_SAMPLER_HPP
 #define WAGGLE_SDK_SAMPLER_HPP
 
 #include <cstdint>
-#include <memory>
-#include <string_view>
-#include <utility>
+#include <string>
 
 #include "waggle/api/trace_state.hpp"
 #include "waggle/core/hub.hpp"
@@ -23,9 +21,14 @@ class Sampler {
  public:
   virtual ~Sampler() = default;
 
-  // Fills in `decision`, which says "drop" until then. A tracestate to carry on is handed over as
-  // one reference to a ContextBlock; attributes by calling decision.add_attribute.
+  // Fills in `decision`, which says "drop" until then. The rate is told as a threshold if the
+  // decision went by the trace's random bits, else as a whole number in `sample_rate`; so every
+  // span gets its SampleRate. A tracestate to carry on is handed over as one reference to a
+  // ContextBlock, none clears it; attributes by calling decision.add_attribute.
   virtual void decide(const RootRequest& request, RootDecision& decision) const noexcept = 0;
+
+  // Returns what it is and does, for people.
+  virtual std::string description() const { return "a sampler of the program's own"; }
 };
 
 namespace detail {
@@ -50,53 +53,23 @@ inline std::uint64_t randomness(const RootRequest& request) noexcept {
   return request.trace_id.low & kLow56;
 }
 
+// Drops a trace; the tracestate is carried on without a threshold.
+inline void drop(const RootRequest& request, RootDecision& decision) noexcept {
+  decision.decision = Decision::Drop;
+  decision.threshold = kUnknownThreshold;
+  decision.block = tracestate_block(request, kUnknownThreshold);
+}
+
+// Keeps a trace if its random bits are not below `threshold`.
+inline void decide_by_threshold(const RootRequest& request, std::uint64_t threshold,
+                                RootDecision& decision) noexcept {
+  if (threshold >= kThresholdEnd || randomness(request) < threshold) return drop(request, decision);
+  decision.decision = Decision::RecordAndSample;
+  decision.threshold = threshold;
+  decision.block = tracestate_block(request, threshold);
+}
+
 }  // namespace detail
-
-// Keeps a share of all traces, by their random bits: any two services with the same ratio keep the
-// same traces, and one with a larger ratio keeps a superset (OpenTelemetry, consistent probability
-// sampling).
-class RatioSampler final : public Sampler {
- public:
-  // Keeps `ratio` of the traces, from 0 (none) to 1 (all); the threshold is rounded to 56 bits.
-  explicit RatioSampler(double ratio) noexcept : threshold_(threshold_of(ratio)) {}
-
-  void decide(const RootRequest& request, RootDecision& decision) const noexcept override {
-    const bool is_kept =
-        threshold_ < detail::kThresholdEnd && detail::randomness(request) >= threshold_;
-    decision.decision = is_kept ? Decision::RecordAndSample : Decision::Drop;
-    decision.threshold = is_kept ? threshold_ : kUnknownThreshold;
-    decision.block = detail::tracestate_block(request, decision.threshold);
-  }
-
- private:
-  static std::uint64_t threshold_of(double ratio) noexcept {
-    if (!(ratio > 0)) return detail::kThresholdEnd;
-    if (ratio >= 1) return 0;
-    const auto kept =
-        static_cast<std::uint64_t>(ratio * static_cast<double>(detail::kThresholdEnd));
-    return kept == 0 ? detail::kThresholdEnd - 1 : detail::kThresholdEnd - kept;
-  }
-
-  const std::uint64_t threshold_;
-};
-
-// Follows a remote parent's decision; asks another sampler for traces that begin here.
-class ParentBasedSampler final : public Sampler {
- public:
-  explicit ParentBasedSampler(std::shared_ptr<const Sampler> root) noexcept
-      : root_(std::move(root)) {}
-
-  void decide(const RootRequest& request, RootDecision& decision) const noexcept override {
-    if (request.parent == nullptr) return root_->decide(request, decision);
-    const bool is_kept = request.parent->is_sampled();
-    decision.decision = is_kept ? Decision::RecordAndSample : Decision::Drop;
-    decision.threshold = is_kept ? request.parent->sampling_threshold() : kUnknownThreshold;
-    decision.block = detail::tracestate_block(request, decision.threshold);
-  }
-
- private:
-  std::shared_ptr<const Sampler> root_;
-};
 
 }  // namespace abi1
 }  // namespace waggle

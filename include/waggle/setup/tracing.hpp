@@ -14,6 +14,8 @@
 #include "waggle/http/curl_transport.hpp"
 #include "waggle/pipeline/host_loop.hpp"
 #include "waggle/pipeline/worker.hpp"
+#include "waggle/sampling/parent_based_sampler.hpp"
+#include "waggle/sampling/ratio_sampler.hpp"
 #include "waggle/sdk/completes.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
@@ -130,7 +132,8 @@ inline Resource resource_of(const Config& config, const Environment& environment
 inline std::shared_ptr<const Sampler> sampler_of(const Config& config) {
   std::shared_ptr<const Sampler> root = config.sampler;
   if (root == nullptr) root = std::make_shared<RatioSampler>(config.sample_ratio);
-  return std::make_shared<ParentBasedSampler>(std::move(root));
+  return std::make_shared<ParentBasedSampler>(std::move(root), config.remote_parent_sampled,
+                                              config.remote_parent_not_sampled);
 }
 
 // Null if libcurl does not give what is needed.
