@@ -3,12 +3,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <any>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <list>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/recording.hpp"
@@ -45,7 +51,17 @@ static_assert(!is_attribute_value_v<void (*)()> && !is_attribute_value_v<int Any
 static_assert(!is_attribute_value_v<char> && !is_attribute_value_v<wchar_t>);
 static_assert(!is_attribute_value_v<char16_t> && !is_attribute_value_v<char32_t>);
 static_assert(!is_attribute_value_v<Anything> && !is_attribute_value_v<std::vector<void*>>);
-static_assert(!is_attribute_value_v<std::vector<std::vector<int>>>);
+static_assert(!is_attribute_value_v<std::byte> && !is_attribute_value_v<std::filesystem::path>);
+static_assert(!is_attribute_value_v<std::vector<std::vector<void*>>>);
+static_assert(!is_attribute_value_v<std::map<std::string, Anything>>);
+static_assert(!is_attribute_value_v<std::optional<char>> && !is_attribute_value_v<std::any>);
+
+// Ranges of ranges, pairs of text and a value, optionals.
+static_assert(is_attribute_value_v<std::vector<std::vector<int>>>);
+static_assert(is_attribute_value_v<std::map<std::string, std::vector<double>>>);
+static_assert(is_attribute_value_v<std::vector<std::pair<const char*, std::optional<bool>>>>);
+static_assert(is_attribute_value_v<std::optional<std::string>>);
+static_assert(is_attribute_value_v<std::vector<std::byte>> && is_attribute_value_v<std::byte[4]>);
 
 // Memory whose end is the end of what may be read.
 class GuardedPage {
@@ -136,4 +152,114 @@ TEST_CASE("a text with NUL bytes keeps them, and a char array ends at its NUL") 
   }
   CHECK(recording.find("nul").attribute("view") == std::string("a\0b", 3));
   CHECK(recording.find("nul").attribute("array") == "short");
+}
+
+namespace {
+
+// Returns what a value looks like once it was exported.
+template <class Value>
+std::string exported(const Value& value) {
+  waggle_test::Recording recording;
+  {
+    Span span{"span"};
+    span.set_attribute("value", value);
+  }
+  return recording.find("span").attribute("value").description();
+}
+
+// A list that has fewer elements, then more, each time that it is looked at.
+struct Restless {
+  const int* begin() const { return numbers; }
+  const int* end() const { return numbers + sizes[looks++ % 4]; }
+  int numbers[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  int sizes[4] = {6, 2, 1, 8};
+  mutable int looks = 0;
+};
+
+}  // namespace
+
+TEST_CASE("bytes are bytes, however they are held") {
+  const unsigned char raw[] = {0, 255, 7};
+  CHECK(exported(waggle::Bytes(raw, 3)) == "(3 bytes)");
+  CHECK(exported(raw) == "(3 bytes)");
+  CHECK(exported(std::vector<unsigned char>{1, 2}) == "(2 bytes)");
+  CHECK(exported(std::array<std::byte, 4>{}) == "(4 bytes)");
+  CHECK(exported(std::vector<std::byte>{}) == "(0 bytes)");
+  CHECK(exported(std::list<unsigned char>{1, 2}) == "[1, 2]");
+  CHECK(exported(std::vector<signed char>{1, 2}) == "[1, 2]");
+  waggle_test::Recording recording;
+  { Span{"span"}.set_attribute("value", waggle::Bytes(raw, 3)); }
+  CHECK(recording.find("span").attribute("value").text() == std::string("\0\xff\a", 3));
+}
+
+TEST_CASE("what is not there is an empty value") {
+  CHECK(exported(waggle::Empty{}) == "(nothing)");
+  CHECK(exported(std::optional<int>{}) == "(nothing)");
+  CHECK(exported(std::optional<int>{7}) == "7");
+  CHECK(exported(std::optional<std::vector<std::string>>{{"a"}}) == "[\"a\"]");
+  CHECK(exported(std::vector<std::optional<int>>{1, std::nullopt}) == "[1, (nothing)]");
+  CHECK(exported(std::vector<const char*>{"a", nullptr}) == "[\"a\", (nothing)]");
+}
+
+TEST_CASE("ranges nest, and pairs of text and a value are a map") {
+  CHECK(exported(std::vector<std::vector<int>>{{1, 2}, {}, {3}}) == "[[1, 2], [], [3]]");
+  CHECK(exported(std::map<std::string, int>{{"a", 1}, {"b", 2}}) == "{\"a\": 1, \"b\": 2}");
+  CHECK(exported(std::map<std::string, std::vector<bool>>{{"a", {true, false}}}) ==
+        "{\"a\": [true, false]}");
+  CHECK(exported(std::vector<std::pair<const char*, std::map<std::string, double>>>{
+            {"outer", {{"inner", 0.5}}}}) == "{\"outer\": {\"inner\": 0.5}}");
+  CHECK(exported(std::vector<std::map<std::string, std::string>>{{{"k", "v"}}, {}}) ==
+        "[{\"k\": \"v\"}, {}]");
+}
+
+TEST_CASE("lists and maps hold values of several kinds, in place or where attributes are listed") {
+  waggle_test::Recording recording;
+  {
+    Span span{"span", {}, {{"start", waggle::List{1, waggle::List{}, waggle::Map{}}}}};
+    span.set_attribute("cart", waggle::Map{{"id", 7},
+                                           {"items", waggle::List{"tea", 2, 4.5, waggle::Empty{}}},
+                                           {"paid", true},
+                                           {"by", waggle::Map{{"name", std::string("Ada")}}}});
+    span.add_event("event", {{"list", waggle::List{"a", 1}}});
+  }
+  const waggle::RecordedSpan span = recording.find("span");
+  CHECK(span.attribute("start").description() == "[1, [], {}]");
+  CHECK(span.attribute("cart").description() ==
+        R"({"id": 7, "items": ["tea", 2, 4.5, (nothing)], "paid": true, "by": {"name": "Ada"}})");
+  CHECK(span.events.at(0).attributes.begin()->second.description() == R"(["a", 1])");
+}
+
+TEST_CASE("T23: of equal keys in a map the last counts, also in a nested one; empty keys go") {
+  CHECK(exported(waggle::Map{{"a", 1}, {"b", 2}, {"a", 3}, {"", 4}}) == R"({"b": 2, "a": 3})");
+  CHECK(exported(waggle::List{waggle::Map{{"a", 1}, {"a", 2}}}) == R"([{"a": 2}])");
+}
+
+TEST_CASE("a list that does not fit is left out whole and counted, and the span goes on") {
+  waggle_test::Recording recording;
+  {
+    Span span{"span"};
+    span.set_attribute("much", std::vector<std::vector<std::string>>(40, {std::string(600, 'x')}));
+    span.set_attribute("after", 1);
+  }
+  const waggle::RecordedSpan span = recording.find("span");
+  CHECK(span.attributes.size() == 1);
+  CHECK(span.attribute("after") == 1);
+  CHECK(span.dropped_attributes == 1);
+}
+
+TEST_CASE("a list that changes while it is read breaks nothing") {
+  waggle_test::Recording recording;
+  for (int turn = 0; turn < 4; ++turn) {
+    Span span{"span"};
+    Restless restless;
+    restless.looks = turn;
+    span.set_attribute("restless", restless);
+    span.set_attribute("nested", waggle::List{restless, waggle::Map{{"k", restless}}});
+    span.set_attribute("after", turn);
+  }
+  const auto spans = recording.spans();
+  REQUIRE(spans.size() == 4);
+  for (int turn = 0; turn < 4; ++turn) {
+    CHECK(spans[static_cast<std::size_t>(turn)].attribute("after") == turn);
+  }
 }

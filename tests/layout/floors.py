@@ -19,6 +19,7 @@ import tempfile
 FLOORS = {
     "core/version.hpp": 0, "core/config.hpp": 0, "core/atomic.hpp": 0,
     "core/ids.hpp": 1, "core/random.hpp": 1, "core/ticks.hpp": 1, "core/value.hpp": 1,
+    "core/value_traits.hpp": 1,
     "core/scope.hpp": 1, "core/baggage.hpp": 1, "core/utf8.hpp": 1,
     "core/context.hpp": 2, "core/record.hpp": 2, "core/ring.hpp": 2, "core/thread_state.hpp": 2,
     "core/hub.hpp": 2,

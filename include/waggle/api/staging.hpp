@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "waggle/api/list_elements.hpp"
 #include "waggle/api/open_span.hpp"
 #include "waggle/api/recorder.hpp"
 
@@ -14,56 +15,9 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
-// Adds up what a list will need.
-class ElementMeasure final : public ElementSink {
- public:
-  void word(ValueTag, std::uint64_t) noexcept override { size_ += sizeof(ChunkHeader) + 8; }
-  void text(std::string_view value) noexcept override {
-    size_ += sizeof(ChunkHeader) + padded(value.size());
-  }
-  std::size_t size() const noexcept { return size_; }
-
- private:
-  std::size_t size_ = 0;
-};
-
-// Says how much of `text` to keep within `limit` bytes without cutting a UTF-8 sequence in two.
-inline std::size_t utf8_prefix(std::string_view text, std::size_t limit) noexcept {
-  if (text.size() <= limit) return text.size();
-  std::size_t size = limit;
-  while (size > 0 && limit - size < 4 && (text[size] & '\xc0') == '\x80') --size;
-  return (text[size] & '\xc0') == '\x80' ? limit : size;
-}
-
 inline void count_lost(std::uint16_t& counter) noexcept {
   if (counter != 0xffff) ++counter;
 }
-
-}  // namespace detail
-
-namespace detail {
-
-// Writes a list's elements where their room has been secured.
-class ElementWriter final : public ElementSink {
- public:
-  explicit ElementWriter(Recorder& recorder) noexcept : recorder_(recorder) {}
-  void word(ValueTag tag, std::uint64_t bits) noexcept override {
-    element(tag, &bits, sizeof(bits));
-  }
-  void text(std::string_view value) noexcept override {
-    const ValueTag tag = value.data() == nullptr ? ValueTag::Empty : ValueTag::Text;
-    element(tag, value.data(), value.size());
-  }
-
- private:
-  void element(ValueTag tag, const void* value, std::size_t size) noexcept {
-    const ChunkHeader header{ChunkKind::Element, tag, 0, static_cast<std::uint32_t>(size)};
-    recorder_.append(&header, sizeof(header));
-    if (size != 0) recorder_.append(value, size);
-  }
-
-  Recorder& recorder_;
-};
 
 }  // namespace detail
 
@@ -88,14 +42,12 @@ WAGGLE_COLD bool OpenSpan::stage_value(detail::ChunkKind kind, std::string_view 
     const std::uint64_t bits = value.word();
     return stage(kind, value.tag(), key, &bits, sizeof(bits));
   }
-  if (value.tag() == ValueTag::Array) {
-    detail::ElementMeasure measure;
-    value.visit(measure);
-    if (measure.size() > detail::kMaxRecordBytes) return false;
-    if (!stage(kind, ValueTag::Array, key, nullptr, measure.size())) return false;
+  if (value.is_list()) {
+    const std::size_t size = detail::ElementMeasure::size_of(value);
+    if (size > detail::kMaxRecordBytes) return false;
+    if (!stage(kind, value.tag(), key, nullptr, size)) return false;
     Recorder recorder(*this);
-    detail::ElementWriter writer(recorder);
-    value.visit(writer);
+    detail::ElementWriter(recorder, size).write(value);
     return true;
   }
   std::string_view text = value.text();

@@ -10,7 +10,7 @@
 
 #include "waggle/collect/record_chunks.hpp"
 #include "waggle/collect/text_arena.hpp"
-#include "waggle/collect/text_limit.hpp"
+#include "waggle/collect/value_limit.hpp"
 #include "waggle/sdk/finished_span.hpp"
 #include "waggle/sdk/limits.hpp"
 
@@ -23,7 +23,7 @@ namespace detail {
 class AttributeRules {
  public:
   AttributeRules(const SpanLimits& limits, TextArena& texts) noexcept
-      : limits_(limits), texts_(texts) {}
+      : limit_(limits, texts), texts_(texts) {}
 
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a
   // key counts, also beyond the limit; a new key beyond it is discarded and counted.
@@ -51,11 +51,10 @@ class AttributeRules {
     if (value.tag() == ValueTag::MangledType) {
       value = {ValueTag::Text, texts_.keep(demangled(value.text()))};
     }
-    const bool is_limited = limits_.attribute_value_length != SpanLimits::kUnlimited;
-    return is_limited ? limited(value, limits_.attribute_value_length, texts_) : value;
+    return limit_.limited(value);
   }
 
-  const SpanLimits& limits_;
+  const ValueLimit limit_;
   TextArena& texts_;
 };
 

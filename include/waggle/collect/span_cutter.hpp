@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "waggle/collect/text_arena.hpp"
-#include "waggle/collect/text_limit.hpp"
+#include "waggle/collect/value_limit.hpp"
 #include "waggle/sdk/finished_span.hpp"
 
 namespace waggle {
@@ -44,7 +44,7 @@ class SpanCutter {
   const FinishedSpan& span() const noexcept { return span_; }
 
  private:
-  static constexpr std::size_t kShortestValue = 64;
+  static constexpr std::uint32_t kShortestValue = 64;
 
   // Written as the first attribute, which is never given up.
   void mark_as_cut() {
@@ -65,8 +65,11 @@ class SpanCutter {
   void shorten_texts() {
     span_.name = leading_characters(span_.name, value_length_);
     span_.status_message = leading_characters(span_.status_message, value_length_);
+    SpanLimits limits;
+    limits.attribute_value_length = value_length_;
+    const ValueLimit shortest(limits, texts_);
     for (AttributeView& attribute : attributes_) {
-      attribute.value = limited(attribute.value, value_length_, texts_);
+      attribute.value = shortest.limited(attribute.value);
     }
   }
 
@@ -80,7 +83,7 @@ class SpanCutter {
   FinishedSpan span_;
   std::vector<AttributeView> attributes_;
   TextArena texts_;
-  std::size_t value_length_ = 4096;
+  std::uint32_t value_length_ = 4096;
 };
 
 }  // namespace detail
