@@ -115,7 +115,9 @@ TEST_CASE("P31: values are decoded; what is not UTF-8 becomes U+FFFD, a stray '%
       {"k=100%25", "100%"},
       {"k=+", "+"},
       {"k=", ""}};
-  for (const auto& [line, expected] : cases) {
+  for (const auto& [header, decoded] : cases) {
+    const char* line = header;
+    const char* expected = decoded;
     CAPTURE(line);
     const SpanContext context = read({line});
     REQUIRE(count(context.baggage()) == 1);

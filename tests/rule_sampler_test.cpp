@@ -44,12 +44,10 @@ TEST_CASE("a pattern's star stands for any text, also none") {
                                                         {"abcbc", "a*bc"},
                                                         {"aXbXc", "*X*X*"},
                                                         {"aaa", "a**a"}}) {
-    CAPTURE(text);
     CHECK(fits_pattern(text, pattern));
   }
   for (const auto& [text, pattern] : std::vector<std::pair<const char*, const char*>>{
            {"a", ""}, {"", "a"}, {"A", "a"}, {"GET", "GET *"}, {"abcd", "a*c"}, {"ab", "*c*"}}) {
-    CAPTURE(text);
     CHECK_FALSE(fits_pattern(text, pattern));
   }
 }

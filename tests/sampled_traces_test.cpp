@@ -77,7 +77,9 @@ TEST_CASE("weighted counts equal true counts within the binomial bound, whatever
       {telling(3), 1.0 / 3},
       {telling(20), 0.05},
       {std::make_shared<DeterministicSampler>(7), 1.0 / 7}};
-  for (const auto& [sampler, share] : samplers) {
+  for (const auto& each : samplers) {
+    const auto& sampler = each.first;
+    const double share = each.second;
     CAPTURE(sampler->description());
     Traced traced(sampled_by(sampler));
     for (int i = 0; i < kTraces; ++i) {
