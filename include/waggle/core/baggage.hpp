@@ -123,7 +123,7 @@ class BaggageBuffer {
  private:
   static std::size_t header_size(const BaggageEntry& entry) noexcept {
     std::size_t size = entry.name.size() + 1 + entry.value.size();
-    for (char c : entry.value) size += is_plain(c) ? 0 : 2;
+    for (char c : entry.value) size += is_plain(c) ? 0U : 2U;
     return size + (entry.metadata.empty() ? 0 : 1 + entry.metadata.size());
   }
 

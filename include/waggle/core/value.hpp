@@ -158,6 +158,7 @@ using Attributes = detail::Slice<Attribute>;
 
 // Views an array or a map whose values are of several kinds, for the duration of a call:
 //   span.set_attribute("cart", waggle::Map{{"id", 7}, {"items", waggle::List{"tea", 2, 4.5}}});
+// Of a List with one List in it, some compilers make a copy of that one (CWG 2137).
 using List = detail::Slice<AttributeValue>;
 using Map = Attributes;
 
