@@ -42,7 +42,7 @@ inline bool fits_pattern(std::string_view text, std::string_view pattern) noexce
 
 // What an attribute has to be like.
 struct AttributeCondition {
-  enum class Kind { Exists, Equals, Fits, AtLeast, Below };
+  enum class Kind { Exists, Equals, Fits, AtLeast, LessThan };
 
   Kind kind;
   std::string key;
@@ -70,7 +70,7 @@ struct AttributeCondition {
         return value.tag() == ValueTag::Text && fits_pattern(value.text(), text);
       case Kind::AtLeast:
         return is_number(value) && number(value.tag(), value.word()) >= limit();
-      case Kind::Below:
+      case Kind::LessThan:
         return is_number(value) && number(value.tag(), value.word()) < limit();
     }
     return false;
@@ -150,7 +150,7 @@ class SamplingRule {
   }
   SamplingRule attribute_below(std::string_view key, double limit) && {
     return std::move(*this).with(
-        {detail::AttributeCondition::Kind::Below, std::string(key), detail::to_word(limit)});
+        {detail::AttributeCondition::Kind::LessThan, std::string(key), detail::to_word(limit)});
   }
 
   // Tells whether the rule is about this trace.
