@@ -380,6 +380,15 @@ TEST_CASE("a server's limit is met by halving, and what no half can meet is too 
   CHECK(result.dropped(DropReason::TooLarge) + result.lost_here() == result.ended.size());
 }
 
+TEST_CASE("a request that libcurl repeats by itself was sent twice, whatever the second one met") {
+  for (const Act& second : {fail_with(400, false), fail_with(503, false), limit_to(100)}) {
+    CAPTURE(second.name);
+    const Result result = run_session(in_turn({accept_spans(), vanish(true), second}));
+    CHECK(result.stats.delivered > 0);
+    CHECK(result.dropped(DropReason::RejectedStatus) == 0);
+  }
+}
+
 TEST_CASE("halves share a batch's fate only as far as they shared its request") {
   const Result result =
       run_session(in_turn({limit_to(4000), fail_with(400, false), fail_with(502, true),

@@ -158,6 +158,19 @@ TEST_CASE("a request that failed on its way is sent again") {
   }
 }
 
+TEST_CASE("a refusal says nothing of what was sent before it in the same attempt") {
+  for (const int status : {400, 413, 429, 503}) {
+    CAPTURE(status);
+    HttpReply reply = answered(status);
+    CHECK_FALSE(judged(reply).may_have_arrived);
+    reply.was_repeated = true;
+    const Answer answer = judged(reply);
+    CHECK(answer.kind == judged(answered(status)).kind);
+    CHECK(answer.may_have_arrived);
+    CHECK(answer.reason == DropReason::Unconfirmed);
+  }
+}
+
 TEST_CASE("a reply that is too large is not asked for again") {
   const Answer answer = judged(failed(TransportOutcome::ReplyTooLarge, "too long a reply"));
   CHECK(answer.kind == AnswerKind::Drop);

@@ -244,9 +244,14 @@ TEST_CASE("a kept connection that dies under the next request is replaced, body 
     connection.reset();
   });
   CurlTransport transport;
-  REQUIRE(exchange(transport, post_of(server.url(), kBody)).status == 200);
+  const HttpReply first = exchange(transport, post_of(server.url(), kBody));
+  REQUIRE(first.status == 200);
+  CHECK_FALSE(first.was_repeated);
   const std::string body = "the body that is sent twice";
-  CHECK(exchange(transport, post_of(server.url(), body)).status == 200);
+  const HttpReply second = exchange(transport, post_of(server.url(), body));
+  CHECK(second.status == 200);
+  CHECK(second.was_repeated);
+  CHECK_FALSE(exchange(transport, post_of(server.url(), body)).was_repeated);
   CHECK(server.requests().back().body == body);
   CHECK(server.accepted() == 2);
 }

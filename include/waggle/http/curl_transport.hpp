@@ -200,9 +200,13 @@ class CurlTransport final : public Transport {
   }
 
 #if LIBCURL_VERSION_NUM >= 0x075000
-  // Called with the connection made and verified, before the first byte of the request.
+  // Called with the connection made and verified, before the first byte of the request; once more
+  // if a kept connection ended without a reply, after which libcurl sends again by itself. Versions
+  // before 7.80 do that untold.
   static int on_request(void* self, char*, char*, int, int) noexcept {
-    static_cast<CurlTransport*>(self)->may_have_left_ = true;
+    auto& transport = *static_cast<CurlTransport*>(self);
+    transport.reply_.was_repeated = transport.may_have_left_;
+    transport.may_have_left_ = true;
     return CURL_PREREQFUNC_OK;
   }
 #endif

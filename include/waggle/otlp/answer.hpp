@@ -204,6 +204,10 @@ inline Answer judge(const HttpReply& reply, std::uint64_t spans, std::int64_t un
   if (reply.status / 100 == 2) return judge_success(reply, details, spans);
   Answer answer = is_retryable(reply.status) ? judge_retryable(reply, unix_seconds_now)
                                              : judge_refusal(reply, details);
+  if (reply.was_repeated) {
+    answer.may_have_arrived = true;
+    answer.reason = DropReason::Unconfirmed;
+  }
   std::string text = status_text(reply.status);
   if (reply.status / 100 == 3) text += " (redirects are not followed)";
   answer.message = with_words(std::move(text), details.message);

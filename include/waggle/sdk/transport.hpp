@@ -41,6 +41,7 @@ struct HttpReply {
   std::string content_type;
   std::string body;
   std::string message;
+  bool was_repeated = false;  // this answers a second sending, after a first one met silence
 };
 
 // Sends requests, one at a time. All calls come from one thread, and none of them waits but wait().
