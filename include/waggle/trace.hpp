@@ -6,6 +6,7 @@
 
 #include "waggle/api/current.hpp"
 #include "waggle/api/detached_span.hpp"
+#include "waggle/api/exception_watch.hpp"
 #include "waggle/api/lifecycle.hpp"
 #include "waggle/api/propagation.hpp"
 #include "waggle/api/span.hpp"

@@ -78,12 +78,16 @@ class CurrentSpan {
       span->record_exception<Exception, TypeName>(exception, attributes);
     }
   }
+  void record_exception(const ExceptionDetails& details, Attributes attributes = {}) noexcept {
+    if (OpenSpan* span = open_span()) span->record_exception(details, attributes);
+  }
   void update_name(std::string_view name) noexcept {
     if (OpenSpan* span = open_span()) span->update_name(name);
   }
 
  private:
   friend CurrentSpan current_span() noexcept;
+  friend class ExceptionWatch;
 
   CurrentSpan(const detail::ThreadState& thread, const detail::CurrentEntry* entry) noexcept
       : thread_(&thread), entry_(entry), token_(detail::load_relaxed(entry->token)) {}

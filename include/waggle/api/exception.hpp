@@ -15,6 +15,16 @@
 
 namespace waggle {
 inline namespace abi1 {
+
+// Tells about an exception that is not at hand as a C++ object: one of another language, or one
+// whose stack trace is known. What is empty is left out. A view, for the duration of a call.
+struct ExceptionDetails {
+  std::string_view type{};
+  std::string_view message{};
+  std::string_view stacktrace{};
+  bool escaped = false;  // exception.escaped, deprecated by OpenTelemetry; written if true
+};
+
 namespace detail {
 
 #if defined(__cpp_rtti) || defined(__GXX_RTTI)

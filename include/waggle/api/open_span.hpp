@@ -116,7 +116,12 @@ class OpenSpan {
   // not touched: set it where the span failed by it.
   template <class Exception, class TypeName = detail::ExceptionTypeName>
   void record_exception(const Exception& exception, Attributes attributes = {}) noexcept {
-    add_exception(TypeName::of(exception), detail::exception_message(exception), attributes);
+    add_exception(TypeName::of(exception), {{}, detail::exception_message(exception)}, attributes);
+  }
+
+  // Records an exception of which you know more than C++ does. Attributes given here win as well.
+  void record_exception(const ExceptionDetails& details, Attributes attributes = {}) noexcept {
+    add_exception(AttributeValue(details.type), details, attributes);
   }
 
   // Replaces the name. The sampling decision stands.
@@ -202,7 +207,6 @@ class OpenSpan {
   }
 
   // ---- the rare cases of a span's life, in lifecycle.hpp ----
-
   void begin_named(std::uint16_t scope, const char* name, std::size_t name_size) noexcept;
   void begin_with(const detail::Beginning& beginning, bool make_current) noexcept;
   void set_end_time(Timestamp time) noexcept;
@@ -215,6 +219,7 @@ class OpenSpan {
 
  private:
   friend class ContextGuard;
+  friend class ExceptionWatch;
   friend class Recorder;
 
   void begin_in_general(detail::ThreadState& thread, std::uint32_t session,
@@ -274,16 +279,19 @@ class OpenSpan {
   }
 
   // ---- the rare cases, in staging.hpp ----
-
   void set_value(std::string_view key, const AttributeValue& value) noexcept;
   void stage_word_cold(std::string_view key, detail::Word word) noexcept;
   void stage_text_cold(std::string_view key, std::string_view text) noexcept;
-  void add_exception(const AttributeValue& type, std::string_view message,
+  bool stage_event(std::string_view name, Timestamp time) noexcept;
+  void add_exception(const AttributeValue& type, const ExceptionDetails& details,
                      Attributes attributes) noexcept;
+  void fail_unless_decided(std::string_view description) noexcept;
   bool stage_value(detail::ChunkKind kind, std::string_view key,
                    const AttributeValue& value) noexcept;
   bool stage(detail::ChunkKind kind, ValueTag tag, std::string_view key, const void* value,
              std::size_t value_size) noexcept;
+  void stage_counted(detail::ChunkKind kind, std::string_view key,
+                     const AttributeValue& value) noexcept;
   void stage_list(detail::ChunkKind kind, Attributes attributes) noexcept;
 };
 

@@ -64,11 +64,7 @@ WAGGLE_COLD bool OpenSpan::stage_value(detail::ChunkKind kind, std::string_view 
 }
 
 WAGGLE_COLD void OpenSpan::set_value(std::string_view key, const AttributeValue& value) noexcept {
-  if (!is_recording()) return;
-  if (!stage_value(detail::ChunkKind::Attribute, key, value)) {
-    detail::count_lost(lost_.attributes);
-    call_for_general_end();
-  }
+  if (is_recording()) stage_counted(detail::ChunkKind::Attribute, key, value);
 }
 
 WAGGLE_COLD void OpenSpan::stage_word_cold(std::string_view key, detail::Word word) noexcept {
@@ -82,25 +78,31 @@ WAGGLE_COLD void OpenSpan::stage_text_cold(std::string_view key, std::string_vie
   set_value(key, AttributeValue(text));
 }
 
+WAGGLE_COLD void OpenSpan::stage_counted(detail::ChunkKind kind, std::string_view key,
+                                         const AttributeValue& value) noexcept {
+  if (stage_value(kind, key, value)) return;
+  detail::count_lost(lost_.attributes);
+  call_for_general_end();
+}
+
 inline void OpenSpan::stage_list(detail::ChunkKind kind, Attributes attributes) noexcept {
   for (const Attribute& attribute : attributes) {
-    if (!stage_value(kind, attribute.key, attribute.value)) {
-      detail::count_lost(lost_.attributes);
-      call_for_general_end();
-    }
+    stage_counted(kind, attribute.key, attribute.value);
   }
+}
+
+WAGGLE_COLD bool OpenSpan::stage_event(std::string_view name, Timestamp time) noexcept {
+  const std::uint64_t at = time.is_set() ? time.unix_nanoseconds : detail::read_ticks();
+  const ValueTag tag = time.is_set() ? ValueTag::Int64 : detail::kTickTime;
+  if (stage(detail::ChunkKind::Event, tag, name, &at, sizeof(at))) return true;
+  detail::count_lost(lost_.events);
+  call_for_general_end();
+  return false;
 }
 
 WAGGLE_OUT_OF_LINE void OpenSpan::add_event(std::string_view name, Attributes attributes,
                                             Timestamp time) noexcept {
-  if (!is_recording()) return;
-  const std::uint64_t at = time.is_set() ? time.unix_nanoseconds : detail::read_ticks();
-  const ValueTag tag = time.is_set() ? ValueTag::Int64 : detail::kTickTime;
-  if (!stage(detail::ChunkKind::Event, tag, name, &at, sizeof(at))) {
-    detail::count_lost(lost_.events);
-    call_for_general_end();
-    return;
-  }
+  if (!is_recording() || !stage_event(name, time)) return;
   stage_list(detail::ChunkKind::EventAttribute, attributes);
 }
 
@@ -145,15 +147,26 @@ inline void OpenSpan::set_start_time(Timestamp time) noexcept {
   header_.marks |= detail::kExplicitStart;
 }
 
-WAGGLE_COLD void OpenSpan::add_exception(const AttributeValue& type, std::string_view message,
+// The attributes that are given stand behind the generated ones: the last of a key counts.
+WAGGLE_COLD void OpenSpan::add_exception(const AttributeValue& type,
+                                         const ExceptionDetails& details,
                                          Attributes attributes) noexcept {
-  if (!is_recording()) return;
-  add_event("exception");
-  stage_value(detail::ChunkKind::EventAttribute, "exception.type", type);
-  if (!message.empty()) {
-    stage_value(detail::ChunkKind::EventAttribute, "exception.message", AttributeValue(message));
-  }
+  if (!is_recording() || !stage_event("exception", {})) return;
+  const auto add = [this](std::string_view key, const AttributeValue& value) noexcept {
+    if (!value.is_word() && value.text().empty()) return;
+    stage_counted(detail::ChunkKind::EventAttribute, key, value);
+  };
+  add("exception.type", type);
+  add("exception.message", details.message);
+  add("exception.stacktrace", details.stacktrace);
+  if (details.escaped) add("exception.escaped", true);
   stage_list(detail::ChunkKind::EventAttribute, attributes);
+}
+
+WAGGLE_COLD void OpenSpan::fail_unless_decided(std::string_view description) noexcept {
+  if (is_recording() && header_.status == StatusCode::Unset) {
+    set_status(StatusCode::Error, description);
+  }
 }
 
 }  // namespace abi1
