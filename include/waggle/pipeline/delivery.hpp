@@ -75,6 +75,7 @@ class Delivery {
 
   bool is_idle() const noexcept { return parts_.empty() && !is_submitted_; }
   bool is_in_flight() const noexcept { return phase_ == Phase::InFlight; }
+  bool is_for_honeycomb() const noexcept { return destination_.is_honeycomb; }
 
   // Returns how many spans were sent at least once and have no answer yet.
   std::uint64_t spans_in_flight() const noexcept { return was_sent_ ? parts_.own_spans() : 0; }

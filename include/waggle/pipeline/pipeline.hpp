@@ -18,8 +18,8 @@
 #include "waggle/pipeline/flush_line.hpp"
 #include "waggle/pipeline/loss_report.hpp"
 #include "waggle/pipeline/pipeline_settings.hpp"
+#include "waggle/pipeline/span_remarks.hpp"
 #include "waggle/sdk/completes.hpp"
-#include "waggle/sdk/diagnostics.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -44,7 +44,8 @@ class Pipeline {
         clock_(clock),
         reader_(clock_, sources.scopes, settings_.limits, settings_.baggage_attributes),
         collector_(sources.threads),
-        queue_(settings_.memory.queue) {
+        queue_(settings_.memory.queue),
+        remarks_(*diagnostics_, delivery_ != nullptr && delivery_->is_for_honeycomb()) {
     ids_.seed(settings_.seed[0], settings_.seed[1]);
     report_.begin(lost(), settings_.sample_clocks().unix_nanoseconds);
   }
@@ -173,6 +174,7 @@ class Pipeline {
     batch_.take(queue_, settings_.memory.batch, reader_);
     encoded_ = 0;
     books_.drop(DropReason::Filtered, batch_.filter(settings_.filter, editor_memory_));
+    remarks_.look_at(batch_.spans());
     if (!exporters_.empty() && batch_.size() != 0) export_batch();
     if (delivery_ == nullptr && !is_left_behind()) release_batch();
   }
@@ -281,7 +283,7 @@ class Pipeline {
   LossReport report_;
   IdGenerator ids_;
   FlushLine flushes_;
-
+  SpanRemarks remarks_;
   std::size_t encoded_ = 0;    // spans of the batch
   bool is_encoding_ = false;   // the next body has begun
   bool is_reporting_ = false;  // a loss report is on its way
