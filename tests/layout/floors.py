@@ -46,7 +46,7 @@ HOMES = {
     "nlohmann/": ["otlp/reply.hpp"],
     "thread": ["pipeline/worker.hpp"],
     "condition_variable": ["pipeline/turn.hpp", "pipeline/worker.hpp", "setup/engine.hpp"],
-    "mutex": ["collect/scope_table.hpp", "collect/thread_registry.hpp", "exporters/memory_exporter.hpp",
+    "mutex": ["collect/sampler_switch.hpp", "collect/scope_table.hpp", "collect/thread_registry.hpp", "exporters/memory_exporter.hpp",
               "pipeline/host_loop.hpp", "pipeline/turn.hpp", "pipeline/worker.hpp", "sdk/diagnostics.hpp",
               "setup/engine.hpp"],
     "functional": ["sdk/span_filter.hpp"],

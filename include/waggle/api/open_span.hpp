@@ -13,51 +13,12 @@
 #include <string_view>
 
 #include "waggle/api/exception.hpp"
+#include "waggle/api/span_options.hpp"
 #include "waggle/core/hub.hpp"
 #include "waggle/core/ticks.hpp"
 
 namespace waggle {
 inline namespace abi1 {
-
-// Gives a new span its parent: by default the thread's current span; root() for none; any
-// SpanContext, of which an invalid one counts as none.
-class Parent {
- public:
-  Parent() noexcept = default;
-  Parent(SpanContext context) noexcept  // NOLINT(google-explicit-constructor)
-      : context_(static_cast<SpanContext&&>(context)), is_given_(true) {}
-
-  // Begins a new trace whatever is current.
-  static Parent root() noexcept { return Parent(SpanContext{}); }
-
-  // Tells whether the thread's current span is not to be asked.
-  bool is_given() const noexcept { return is_given_; }
-  const SpanContext& context() const noexcept { return context_; }
-
- private:
-  SpanContext context_;
-  bool is_given_ = false;
-};
-
-// Holds what else can be said about a span when it starts. Owns all it holds and may be kept.
-struct SpanOptions {
-  SpanKind kind = SpanKind::Internal;
-  Parent parent;
-  Timestamp start_time;
-};
-
-namespace detail {
-
-// All that a span starts with, for the duration of the call.
-struct Beginning {
-  std::uint16_t scope;
-  std::string_view name;
-  const SpanOptions& options;
-  Attributes attributes;
-  Links links;
-};
-
-}  // namespace detail
 
 // Holds what Span and DetachedSpan have in common. Not made by itself.
 class OpenSpan {
@@ -207,6 +168,7 @@ class OpenSpan {
   }
 
   // ---- the rare cases of a span's life, in lifecycle.hpp ----
+
   void begin_named(std::uint16_t scope, const char* name, std::size_t name_size) noexcept;
   void begin_with(const detail::Beginning& beginning, bool make_current) noexcept;
   void set_end_time(Timestamp time) noexcept;
@@ -279,6 +241,7 @@ class OpenSpan {
   }
 
   // ---- the rare cases, in staging.hpp ----
+
   void set_value(std::string_view key, const AttributeValue& value) noexcept;
   void stage_word_cold(std::string_view key, detail::Word word) noexcept;
   void stage_text_cold(std::string_view key, std::string_view text) noexcept;

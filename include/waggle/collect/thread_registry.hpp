@@ -60,13 +60,15 @@ class ThreadRegistry {
     if (slot != nullptr && slot == tombstone()) return refuse(DropReason::AfterShutdown);
     const bool is_inside = slot != nullptr && slot->session == 0;
     if (is_inside || acquiring() != 0) return refuse(DropReason::Reentrant);
+    const std::uint32_t session = load_acquire(hub.session);
+    if (session == 0) return refuse(DropReason::AfterShutdown);
     acquiring() = 1;
     auto* state = static_cast<ThreadState*>(has_key_ ? ::pthread_getspecific(key_) : nullptr);
     if (state == nullptr) state = adopt_thread();
     acquiring() = 0;
     if (state == nullptr) return refuse(DropReason::MemoryLimit);
     remember(*state, slot);
-    state->session = load_acquire(hub.session);
+    store_release(state->session, session);
     slot = state;
     return state;
   }
@@ -225,7 +227,7 @@ class ThreadRegistry {
   // Runs on the thread that ends, after the destructors of its thread_local objects.
   static void on_thread_exit(void* argument) noexcept {
     auto* state = static_cast<ThreadState*>(argument);
-    state->session = 0;
+    store_relaxed(state->session, 0U);
     for (ThreadState**& slot : state->slots) {
       if (slot != nullptr) *slot = tombstone();
       slot = nullptr;

@@ -96,10 +96,8 @@ struct alignas(kCacheLine) ThreadState {
     store_relaxed(session, 0U);
     signal_fence();
   }
-  WAGGLE_INLINE void leave(std::uint32_t open) noexcept {
-    signal_fence();
-    store_relaxed(session, open);
-  }
+  // What was done inside happened before somebody sees the state open again.
+  WAGGLE_INLINE void leave(std::uint32_t open) noexcept { store_release(session, open); }
 
   WAGGLE_INLINE bool is_full(const CurrentEntry* innermost) const noexcept {
     return innermost == entries + kMaxCurrentDepth;

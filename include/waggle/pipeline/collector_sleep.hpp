@@ -3,13 +3,12 @@
 #ifndef WAGGLE_PIPELINE_COLLECTOR_SLEEP_HPP
 #define WAGGLE_PIPELINE_COLLECTOR_SLEEP_HPP
 
-#include <linux/membarrier.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
 
+#include "waggle/collect/memory_barrier.hpp"
 #include "waggle/collect/ring_reader.hpp"
 #include "waggle/collect/thread_registry.hpp"
 #include "waggle/core/hub.hpp"
@@ -23,7 +22,7 @@ class CollectorSleep {
   explicit CollectorSleep(const ThreadRegistry& threads) noexcept
       : threads_(threads),
         descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        has_barrier_(barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {}
+        has_barrier_(has_memory_barrier()) {}
 
   CollectorSleep(const CollectorSleep&) = delete;
   CollectorSleep& operator=(const CollectorSleep&) = delete;
@@ -38,7 +37,7 @@ class CollectorSleep {
     if (!has_barrier_) return false;
     store(kCollectorAsleep);
     // From here on each of them either sees the request, or its span is seen below.
-    if (!barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) || has_records()) {
+    if (!pass_memory_barrier() || has_records()) {
       store(kCollectorAwake);
       return false;
     }
@@ -70,10 +69,6 @@ class CollectorSleep {
   }
 
  private:
-  static bool barrier(int command) noexcept {
-    return ::syscall(SYS_membarrier, command, 0, 0) == 0;
-  }
-
   static void store(std::uint32_t value) noexcept {
     for (Hub* hub = &waggle_abi1_hub; hub != nullptr; hub = load_acquire(hub->next_follower)) {
       store_release(hub->collector, value);

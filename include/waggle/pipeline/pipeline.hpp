@@ -132,6 +132,7 @@ class Pipeline {
 
   std::size_t collect() noexcept {
     keep_time();
+    if (sources_.sampler != nullptr) sources_.sampler->maintain(now_);
     sources_.spill.top_up();
     if (queue_.empty()) oldest_ = now_;
     const std::size_t count = collector_.collect(queue_);
@@ -209,10 +210,7 @@ class Pipeline {
     if (has_report) delivery_->next().add_own(report_.span());
     is_reporting_ |= has_report;
     delivery_->submit(has_report);
-    if (delivery_->omitted_values() == 0) return;
-    diagnostics_->once("omitted",
-                       "attribute values that are no finite numbers are left out: Honeycomb might "
-                       "read them as 0");
+    remarks_.tell_omitted(delivery_->omitted_values());
   }
 
   void release_batch() noexcept {
@@ -284,6 +282,7 @@ class Pipeline {
   IdGenerator ids_;
   FlushLine flushes_;
   SpanRemarks remarks_;
+
   std::size_t encoded_ = 0;    // spans of the batch
   bool is_encoding_ = false;   // the next body has begun
   bool is_reporting_ = false;  // a loss report is on its way

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "waggle/collect/sampler_switch.hpp"
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/spill_pool.hpp"
 #include "waggle/collect/thread_registry.hpp"
@@ -29,6 +30,7 @@ struct PipelineSources {
   SpillPool& spill;
   ScopeTable& scopes;
   Ledger& ledger;
+  SamplerSwitch* sampler = nullptr;  // none: nobody adapts
 };
 
 struct PipelineSettings {

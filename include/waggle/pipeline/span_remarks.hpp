@@ -4,6 +4,7 @@
 #define WAGGLE_PIPELINE_SPAN_REMARKS_HPP
 
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +32,13 @@ class SpanRemarks {
         if (is_for_honeycomb_) tell_fields(span);
       }
     });
+  }
+
+  void tell_omitted(std::uint64_t values) {
+    if (values == 0) return;
+    diagnostics_.once("omitted",
+                      "attribute values that are no finite numbers are left out: Honeycomb might "
+                      "read them as 0");
   }
 
  private:

@@ -40,6 +40,7 @@ class AlwaysRecordSampler final : public Sampler {
     inner_->decide(request, decision);
     if (decision.decision == Decision::Drop) decision.decision = Decision::RecordOnly;
   }
+  void maintain(TimePoint now) const noexcept override { inner_->maintain(now); }
   std::string description() const override { return "AlwaysRecord{" + inner_->description() + "}"; }
 
  private:

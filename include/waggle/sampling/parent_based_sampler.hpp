@@ -34,6 +34,18 @@ class ParentBasedSampler final : public Sampler {
     decision.block = detail::tracestate_block(request, decision.threshold);
   }
 
+  void maintain(TimePoint now) const noexcept override {
+    for (const Sampler* each : {root_.get(), remote_sampled_.get(), remote_not_sampled_.get()}) {
+      if (each != nullptr) each->maintain(now);
+    }
+  }
+
+  // Makes one that asks `root` instead, and the same ones for remote parents.
+  std::shared_ptr<const ParentBasedSampler> with_root(std::shared_ptr<const Sampler> root) const {
+    return std::make_shared<ParentBasedSampler>(std::move(root), remote_sampled_,
+                                                remote_not_sampled_);
+  }
+
   std::string description() const override {
     return "ParentBased{root=" + root_->description() +
            ",remoteParentSampled=" + described(remote_sampled_, "AlwaysOnSampler") +

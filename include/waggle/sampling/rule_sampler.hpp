@@ -25,10 +25,13 @@ class RuleSampler final : public Sampler {
 
   void decide(const RootRequest& request, RootDecision& decision) const noexcept override {
     for (const SamplingRule& rule : rules_) {
-      if (!rule.fits(request)) continue;
-      return detail::decide_by_threshold(request, rule.threshold(), decision);
+      if (rule.fits(request)) return rule.decide(request, decision);
     }
     detail::decide_by_threshold(request, 0, decision);
+  }
+
+  void maintain(TimePoint now) const noexcept override {
+    for (const SamplingRule& rule : rules_) rule.maintain(now);
   }
 
   std::string description() const override {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -105,6 +106,13 @@ class SamplingRule {
   // Keeps one of `rate` traces; 0 stands for none.
   static SamplingRule one_in(std::uint32_t rate) { return SamplingRule(rate); }
 
+  // Leaves it to another sampler, such as a RateLimitingSampler.
+  static SamplingRule ask(std::shared_ptr<const Sampler> sampler) {
+    SamplingRule rule(1);
+    rule.sampler_ = std::move(sampler);
+    return rule;
+  }
+
   // The span's name is `pattern`, in which `*` stands for any text.
   SamplingRule name(std::string_view pattern) && {
     name_ = pattern;
@@ -163,7 +171,15 @@ class SamplingRule {
     return true;
   }
 
-  std::uint64_t threshold() const noexcept { return threshold_; }
+  // Decides about a trace that it fits.
+  void decide(const RootRequest& request, RootDecision& decision) const noexcept {
+    if (sampler_ != nullptr) return sampler_->decide(request, decision);
+    detail::decide_by_threshold(request, threshold_, decision);
+  }
+
+  void maintain(TimePoint now) const noexcept {
+    if (sampler_ != nullptr) sampler_->maintain(now);
+  }
 
  private:
   explicit SamplingRule(std::uint32_t rate) : threshold_(threshold_of_rate(rate)) {}
@@ -174,6 +190,7 @@ class SamplingRule {
   }
 
   std::uint64_t threshold_;
+  std::shared_ptr<const Sampler> sampler_;
   std::string name_;
   SpanKind kind_ = SpanKind::Internal;
   bool has_name_ = false;

@@ -8,6 +8,7 @@
 
 #include "waggle/api/trace_state.hpp"
 #include "waggle/core/hub.hpp"
+#include "waggle/sdk/deadline.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -26,6 +27,10 @@ class Sampler {
   // span gets its SampleRate. A tracestate to carry on is handed over as one reference to a
   // ContextBlock, none clears it; attributes by calling decision.add_attribute.
   virtual void decide(const RootRequest& request, RootDecision& decision) const noexcept = 0;
+
+  // Adapts to what was asked since the last time. Called by the collector every 10 to 100 ms while
+  // it is awake, by one thread at a time; a sampler that counts wakes it by detail::wake_for_root().
+  virtual void maintain(TimePoint) const noexcept {}
 
   // Returns what it is and does, for people.
   virtual std::string description() const { return "a sampler of the program's own"; }
@@ -51,6 +56,11 @@ inline std::uint64_t randomness(const RootRequest& request) noexcept {
     if (told.has_randomness) return told.randomness;
   }
   return request.trace_id.low & kLow56;
+}
+
+// Wakes a sleeping collector, so that a sampler can adapt although it keeps nothing.
+inline void wake_for_root() noexcept {
+  if (collector_sleeps()) wake_collector();
 }
 
 // Drops a trace; the tracestate is carried on without a threshold.

@@ -14,8 +14,8 @@
 #include <mutex>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "waggle/collect/sampler_switch.hpp"
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/spill_pool.hpp"
 #include "waggle/collect/thread_registry.hpp"
@@ -23,8 +23,8 @@
 #include "waggle/pipeline/collector_sleep.hpp"
 #include "waggle/pipeline/driver.hpp"
 #include "waggle/pipeline/ledger.hpp"
+#include "waggle/sampling/parent_based_sampler.hpp"
 #include "waggle/sdk/completes.hpp"
-#include "waggle/sdk/sampler.hpp"
 #include "waggle/setup/module_pin.hpp"
 
 namespace waggle {
@@ -35,7 +35,7 @@ namespace detail {
 struct Session {
   std::uint32_t number = 0;  // given by open()
   std::shared_ptr<Driver> driver;
-  std::shared_ptr<const Sampler> sampler;
+  std::shared_ptr<const ParentBasedSampler> sampler;
   std::shared_ptr<Diagnostics> diagnostics;
   std::size_t thread_memory = 0;
   bool records_baggage = false;
@@ -51,7 +51,7 @@ class Engine {
     return engine;
   }
 
-  PipelineSources sources() noexcept { return {threads_, spill_, scopes_, ledger_}; }
+  PipelineSources sources() noexcept { return {threads_, spill_, scopes_, ledger_, &sampler_}; }
   CollectorSleep& sleep() noexcept { return sleep_; }
 
   // Opens a session and tells its number; says why it cannot, or returns null.
@@ -65,10 +65,9 @@ class Engine {
     }
     if (is_closing_) return "tracing is still being shut down";
     if (const char* problem = prepare_process()) return problem;
-    samplers_.push_back(session.sampler);
+    sampler_.set(session.sampler);
     if (!session.driver->start()) return "cannot start the collector's thread";
     threads_.budget().set_limit(session.thread_memory);
-    store_release(sampler_, session.sampler.get());
     session.number = number = ++waggle_abi1_hub.last_session;
     session_ = std::move(session);
     lost_before_ = stats();
@@ -78,6 +77,19 @@ class Engine {
     });
     set_session(number);
     return nullptr;
+  }
+
+  // Replaces who decides about traces that begin here; false if that session is over.
+  bool set_root_sampler(std::uint32_t number, std::shared_ptr<const Sampler> root) {
+    if (is_forked()) return false;
+    std::shared_ptr<const ParentBasedSampler> sampler;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (session_.number != number) return false;
+      sampler = session_.sampler = session_.sampler->with_root(std::move(root));
+    }
+    sampler_.set(std::move(sampler));
+    return true;
   }
 
   // Waits until what ended before the call has met its fate; false at the deadline. Returns at once
@@ -131,7 +143,11 @@ class Engine {
 
  private:
   explicit Engine(std::size_t memory_limit)
-      : threads_(memory_limit), spill_(threads_.budget()), sleep_(threads_), process_(::getpid()) {
+      : threads_(memory_limit),
+        spill_(threads_.budget()),
+        sleep_(threads_),
+        sampler_(threads_),
+        process_(::getpid()) {
     store_release(self(), this);
   }
 
@@ -209,7 +225,7 @@ class Engine {
       return self()->threads_.acquire(asking, slot);
     };
     hub.decide_root = [](const RootRequest& request, RootDecision& decision) noexcept {
-      load_acquire(self()->sampler_)->decide(request, decision);
+      self()->sampler_.decide(request, decision);
     };
     hub.intern_scope = [](const Scope& scope) noexcept { return self()->scopes_.intern(scope); };
     hub.acquire_spill = []() noexcept { return self()->spill_.acquire(); };
@@ -244,6 +260,7 @@ class Engine {
   ScopeTable scopes_;
   Ledger ledger_;
   CollectorSleep sleep_;
+  SamplerSwitch sampler_;
   const pid_t process_;
 
   std::mutex mutex_;  // guards what follows
@@ -251,11 +268,7 @@ class Engine {
   Stats lost_before_;
   bool is_closing_ = false;
   std::condition_variable closed_;
-  std::vector<std::shared_ptr<const Sampler>>
-      samplers_;  // kept: a span may be asking one right now
   bool is_prepared_ = false;
-
-  const Sampler* sampler_ = nullptr;  // read without the lock
 };
 
 }  // namespace detail

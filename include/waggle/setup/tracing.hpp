@@ -72,6 +72,18 @@ class [[nodiscard]] Tracing {
   }
   bool shutdown() { return shutdown(exit_timeout_); }
 
+  // Replaces who decides about traces that begin here, or the share of them that is kept; false,
+  // and nothing changes, if tracing is off, there is no sampler, or the share is not one from 0 to
+  // 1. Traces that have begun keep their decision. Any thread, but not from inside a sampler. The
+  // old one is destroyed once no thread is asking it.
+  bool set_sampler(std::shared_ptr<const Sampler> sampler) {
+    return sampler != nullptr && engine_ != nullptr &&
+           engine_->set_root_sampler(session_, std::move(sampler));
+  }
+  bool set_sample_ratio(double ratio) {
+    return ratio >= 0 && ratio <= 1 && set_sampler(std::make_shared<RatioSampler>(ratio));
+  }
+
  private:
   friend Tracing start(Config config);
 
@@ -129,7 +141,7 @@ inline Resource resource_of(const Config& config, const Environment& environment
   return resource;
 }
 
-inline std::shared_ptr<const Sampler> sampler_of(const Config& config) {
+inline std::shared_ptr<const ParentBasedSampler> sampler_of(const Config& config) {
   std::shared_ptr<const Sampler> root = config.sampler;
   if (root == nullptr) root = std::make_shared<RatioSampler>(config.sample_ratio);
   return std::make_shared<ParentBasedSampler>(std::move(root), config.remote_parent_sampled,
