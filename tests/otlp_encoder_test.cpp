@@ -1,15 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 #include <waggle/otlp/encoder.hpp>
 
+#include "support/golden.hpp"
 #include "support/span_builder.hpp"
 
 using nlohmann::json;
@@ -57,25 +55,6 @@ std::string encode(const std::vector<OwnedSpan>& spans, const waggle::Resource& 
 json encode_one(const OwnedSpan& span, waggle::OtlpEncoderOptions options = {}) {
   const json body = json::parse(encode({span}, shop(), options));
   return body.at("resourceSpans").at(0).at("scopeSpans").at(0).at("spans").at(0);
-}
-
-// Compares a body with golden/<name>.json byte for byte. With WAGGLE_WRITE_GOLDEN=1 in the
-// environment the file is written instead; read its difference before committing it. The files end
-// with a newline, as text files do; a body does not.
-void check_golden(const std::string& name, const std::string& body) {
-  const std::string here = __FILE__;
-  const std::string path = here.substr(0, here.rfind('/') + 1) + "golden/" + name + ".json";
-  const char* is_writing = std::getenv("WAGGLE_WRITE_GOLDEN");
-  if (is_writing != nullptr && is_writing == "1"s) {
-    std::ofstream file(path, std::ios::binary);
-    REQUIRE_MESSAGE((file << body << '\n').flush().good(), path);
-    MESSAGE("written, not compared: " << path);
-    return;
-  }
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE_MESSAGE(file.is_open(), path);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  CHECK(body + '\n' == text);
 }
 
 OwnedValue nested_lists(int depth) {

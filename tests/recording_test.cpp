@@ -21,7 +21,7 @@ using waggle::StatusCode;
 using waggle::Timestamp;
 using waggle_test::Recording;
 
-TEST_CASE("a span is the child of the thread's current span") {
+TEST_CASE("T16: a span is the child of the thread's current span") {
   Recording recording;
   {
     Span root{"root"};
@@ -140,7 +140,7 @@ TEST_CASE("names of any length are kept whole") {
   }
 }
 
-TEST_CASE("the last of equal keys counts, and it counts once") {
+TEST_CASE("T23, J24: the last of equal keys counts, and it counts once") {
   Recording recording;
   {
     Span span{"twice"};
@@ -153,7 +153,7 @@ TEST_CASE("the last of equal keys counts, and it counts once") {
   CHECK(span.attribute("key") == "three");
 }
 
-TEST_CASE("counts are limited as specified, and what is beyond is counted") {
+TEST_CASE("T35, T36: counts are limited as specified, and what is beyond is counted") {
   Recording recording;
   {
     Span span{"many"};
@@ -179,7 +179,7 @@ TEST_CASE("counts are limited as specified, and what is beyond is counted") {
   CHECK(recording.find("many links").dropped_links == 2);
 }
 
-TEST_CASE("a length limit counts characters and cuts none in two") {
+TEST_CASE("T37: a length limit counts characters and cuts none in two") {
   waggle::Config config;
   config.limits.attribute_value_length = 3;
   Recording recording(std::move(config));
@@ -239,16 +239,18 @@ TEST_CASE("many open spans that all outgrow themselves share a bounded pool") {
   CHECK(complete > 5);
 }
 
-TEST_CASE("events keep their order, attributes and times") {
+TEST_CASE("T24: events keep their order, attributes and times") {
   Recording recording;
   {
     Span span{"eventful"};
     span.add_event("first", {{"a", 1}, {"b", std::string("temp") + "orary"}});
     span.set_attribute("between", true);
     span.add_event("second", {}, Timestamp{1234567890});
+    span.add_event("third", {}, Timestamp{4102444800000000000});
   }
   const RecordedSpan span = recording.find("eventful");
-  REQUIRE(span.events.size() == 2);
+  REQUIRE(span.events.size() == 3);
+  CHECK(span.events[2].unix_nanoseconds == 4102444800000000000);
   CHECK(span.events[0].name == "first");
   CHECK(span.events[0].attributes.at("a") == 1);
   CHECK(span.events[0].attributes.at("b") == "temporary");
@@ -258,7 +260,8 @@ TEST_CASE("events keep their order, attributes and times") {
   CHECK(span.attribute("between") == true);
 }
 
-TEST_CASE("links carry context, tracestate and attributes") {
+TEST_CASE(
+    "T25: links carry context, tracestate and attributes, and one without ids may have the rest") {
   Recording recording;
   const SpanContext linked(waggle::TraceId{1, 2}, waggle::SpanId{3}, 1, true,
                            waggle::kUnknownThreshold, "vendor=x");
@@ -266,19 +269,22 @@ TEST_CASE("links carry context, tracestate and attributes") {
     Span span{"linked", SpanOptions{}, {{"at", "start"}}, {{linked, {{"why", "batch"}}}}};
     span.add_link(linked);
     span.add_link(SpanContext{});
+    span.add_link(SpanContext{}, {{"why", "no ids"}});
   }
   const RecordedSpan span = recording.find("linked");
   CHECK(span.attribute("at") == "start");
-  REQUIRE(span.links.size() == 2);
+  REQUIRE(span.links.size() == 3);
   CHECK(span.links[0].trace_id == linked.trace_id());
   CHECK(span.links[0].span_id == linked.span_id());
   CHECK(span.links[0].is_remote);
   CHECK(span.links[0].trace_state == "vendor=x");
   CHECK(span.links[0].attributes.at("why") == "batch");
   CHECK(span.links[1].attributes.empty());
+  CHECK_FALSE(span.links[2].trace_id.is_valid());
+  CHECK(span.links[2].attributes.at("why") == "no ids");
 }
 
-TEST_CASE("status: Ok is final, Unset is ignored, a description goes with Error only") {
+TEST_CASE("T26, T27: Ok is final, Unset is ignored, a description goes with Error only") {
   Recording recording;
   {
     Span ok{"ok"};
@@ -298,7 +304,7 @@ TEST_CASE("status: Ok is final, Unset is ignored, a description goes with Error 
   CHECK(recording.find("error").status_message == "second");
 }
 
-TEST_CASE("an exception is an event with its type and message; given attributes win") {
+TEST_CASE("T32: an exception is an event with its type and message; given attributes win") {
   Recording recording;
   {
     Span span{"failing"};
@@ -323,7 +329,8 @@ TEST_CASE("an exception is an event with its type and message; given attributes 
 #endif
 }
 
-TEST_CASE("explicit times are kept to the nanosecond, and an end never lies before its start") {
+TEST_CASE(
+    "T24, J17: explicit times are kept to the nanosecond, and an end never lies before its start") {
   Recording recording;
   SpanOptions options;
   options.start_time = Timestamp{1700000000123456789U};
@@ -345,7 +352,7 @@ TEST_CASE("explicit times are kept to the nanosecond, and an end never lies befo
   CHECK(recording.find("chrono").start_unix_nanoseconds == 1500000000U);
 }
 
-TEST_CASE("only the first end counts, and nothing is kept after it") {
+TEST_CASE("T29: only the first end counts, and nothing is kept after it") {
   Recording recording;
   {
     Span span{"ended"};
@@ -442,7 +449,7 @@ TEST_CASE("spans deeper than 64 are recorded, and never current") {
   CHECK(recording.find("depth 40").parent_id == recording.find("depth 39").span_id);
 }
 
-TEST_CASE("without a tracer spans do nothing, and hand a given parent on") {
+TEST_CASE("T20: without a tracer spans do nothing, and hand a given parent on") {
   const SpanContext parent(waggle::TraceId{1, 2}, waggle::SpanId{3}, 1, true,
                            waggle::kUnknownThreshold, "vendor=x");
   Span plain{"plain"};
@@ -516,7 +523,7 @@ TEST_CASE("a span's options may be kept and used again") {
   CHECK(recording.find("two").parent_id == recording.find("root").span_id);
 }
 
-TEST_CASE("the name can be replaced") {
+TEST_CASE("T28: the name can be replaced") {
   Recording recording;
   {
     Span span{"before"};
@@ -526,7 +533,7 @@ TEST_CASE("the name can be replaced") {
   CHECK_FALSE(recording.find("before").span_id.is_valid());
 }
 
-TEST_CASE("a remote parent's trace goes on, with its tracestate") {
+TEST_CASE("T16: a remote parent's trace goes on, with its tracestate") {
   Recording recording;
   const SpanContext parent(waggle::TraceId{1, 2}, waggle::SpanId{3}, 3, true,
                            waggle::kUnknownThreshold, "vendor=x");

@@ -103,7 +103,10 @@ class StrictOtlpReader {
   }
   void scope(const Json& json) {
     read_object("scope", json,
-                {{"name", &StrictOtlpReader::some_text}, {"version", &StrictOtlpReader::some_text}},
+                {{"name", &StrictOtlpReader::text},
+                 {"version", &StrictOtlpReader::some_text},
+                 {"attributes", &StrictOtlpReader::attributes},
+                 {"droppedAttributesCount", &StrictOtlpReader::count}},
                 {});
   }
   void spans(const Json& json) { read_list("spans", json, &StrictOtlpReader::span); }
@@ -140,8 +143,8 @@ class StrictOtlpReader {
   void links(const Json& json) { read_list("links", json, &StrictOtlpReader::link); }
   void link(const Json& json) {
     read_object("link", json,
-                {{"traceId", &StrictOtlpReader::trace_id},
-                 {"spanId", &StrictOtlpReader::span_id},
+                {{"traceId", &StrictOtlpReader::linked_trace_id},
+                 {"spanId", &StrictOtlpReader::linked_span_id},
                  {"traceState", &StrictOtlpReader::some_text},
                  {"flags", &StrictOtlpReader::flags},
                  {"attributes", &StrictOtlpReader::attributes},
@@ -154,7 +157,14 @@ class StrictOtlpReader {
         {{"code", &StrictOtlpReader::status_code}, {"message", &StrictOtlpReader::some_text}},
         {"code"});
   }
-  void attributes(const Json& json) { read_list("attributes", json, &StrictOtlpReader::attribute); }
+  void attributes(const Json& json) {
+    read_list("attributes", json, &StrictOtlpReader::attribute);
+    std::set<std::string> keys;
+    for (const Json& attribute : json) {
+      const std::string key = attribute.value("key", "");
+      expect(!key.empty() && keys.insert(key).second, "a key twice, or empty: " + key);
+    }
+  }
   void attribute(const Json& json) {
     read_object("attribute", json,
                 {{"key", &StrictOtlpReader::text}, {"value", &StrictOtlpReader::any_value}},
@@ -192,13 +202,17 @@ class StrictOtlpReader {
   }
   void boolean(const Json& json) { expect(json.is_boolean(), "not a boolean: " + json.dump()); }
 
-  void hexadecimal(const Json& json, std::size_t size) {
+  void hexadecimal(const Json& json, std::size_t size, bool may_be_zero = false) {
     const std::string digits = json.is_string() ? json.get<std::string>() : "";
-    expect(digits.size() == size && has_only(digits, "0123456789abcdef") && !has_only(digits, "0"),
+    expect(digits.size() == size && has_only(digits, "0123456789abcdef") &&
+               (may_be_zero || !has_only(digits, "0")),
            "not an id of " + std::to_string(size) + " digits: " + json.dump());
   }
   void trace_id(const Json& json) { hexadecimal(json, 32); }
   void span_id(const Json& json) { hexadecimal(json, 16); }
+  // A link without ids may have attributes or a tracestate.
+  void linked_trace_id(const Json& json) { hexadecimal(json, 32, true); }
+  void linked_span_id(const Json& json) { hexadecimal(json, 16, true); }
 
   void unsigned_text(const Json& json) {
     const std::string digits = json.is_string() ? json.get<std::string>() : "";

@@ -22,7 +22,7 @@ namespace detail {
 // the arena.
 class AttributeRules {
  public:
-  AttributeRules(const SpanLimits& limits, TextArena& texts) noexcept
+  AttributeRules(const EffectiveLimits& limits, TextArena& texts) noexcept
       : limit_(limits, texts), texts_(texts) {}
 
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a

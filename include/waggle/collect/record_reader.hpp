@@ -32,7 +32,7 @@ namespace detail {
 class RecordReader {
  public:
   // Of a span's baggage, the entries named in `baggage_names` become attributes.
-  RecordReader(const WallClock& clock, ScopeTable& scopes, const SpanLimits& limits,
+  RecordReader(const WallClock& clock, ScopeTable& scopes, const EffectiveLimits& limits,
                std::vector<std::string> baggage_names = {})
       : clock_(clock),
         scopes_(scopes),
@@ -274,7 +274,7 @@ class RecordReader {
 
   const WallClock& clock_;
   ScopeTable& scopes_;
-  const SpanLimits& limits_;
+  const EffectiveLimits& limits_;
   TextArena texts_;
   const AttributeRules rules_;
   const std::vector<std::string> baggage_names_;

@@ -21,21 +21,22 @@ class ScopeTable {
  public:
   ScopeTable() : scopes_(1) {}
 
-  // Returns the number of the scope with the same name, version and schema URL; that of the empty
-  // one if there is no memory for it. Any thread.
+  // Returns the number of the scope with the same texts and attributes; that of the empty one if
+  // there is no memory for it. Any thread.
   std::uint16_t intern(const Scope& scope) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     for (std::size_t number = 0; number < scopes_.size(); ++number) {
       const Text& known = scopes_[number];
       if (known.name == scope.name() && known.version == scope.version() &&
-          known.schema_url == scope.schema_url()) {
+          known.schema_url == scope.schema_url() && known.attributes == scope.attributes()) {
         return static_cast<std::uint16_t>(number);
       }
     }
     if (scopes_.size() > 0xffff) return 0;
     const bool is_kept = completes([&] {
       scopes_.push_back({std::string(scope.name()), std::string(scope.version()),
-                         std::string(scope.schema_url())});
+                         std::string(scope.schema_url()), std::string(scope.attributes()),
+                         scope.dropped_attributes()});
     });
     return is_kept ? static_cast<std::uint16_t>(scopes_.size() - 1) : std::uint16_t{0};
   }
@@ -45,7 +46,8 @@ class ScopeTable {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (number >= scopes_.size()) return {};
     const Text& text = scopes_[number];
-    return {text.name, text.version, text.schema_url};
+    return {text.name, text.version, text.schema_url, ValueView(ValueTag::Map, text.attributes),
+            text.dropped_attributes};
   }
 
  private:
@@ -53,6 +55,8 @@ class ScopeTable {
     std::string name;
     std::string version;
     std::string schema_url;
+    std::string attributes;
+    std::uint32_t dropped_attributes = 0;
   };
 
   std::mutex mutex_;

@@ -65,8 +65,8 @@ class SpanCutter {
   void shorten_texts() {
     span_.name = leading_characters(span_.name, value_length_);
     span_.status_message = leading_characters(span_.status_message, value_length_);
-    SpanLimits limits;
-    limits.attribute_value_length = value_length_;
+    EffectiveLimits limits;
+    limits.value_length = value_length_;
     const ValueLimit shortest(limits, texts_);
     for (AttributeView& attribute : attributes_) {
       attribute.value = shortest.limited(attribute.value);

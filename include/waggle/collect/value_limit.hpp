@@ -23,10 +23,8 @@ namespace detail {
 // Applies the limits of one span.
 class ValueLimit {
  public:
-  ValueLimit(const SpanLimits& limits, TextArena& texts) noexcept
-      : length_(limits.attribute_value_length),
-        depth_(limits.attribute_value_depth),
-        texts_(texts) {}
+  ValueLimit(const EffectiveLimits& limits, TextArena& texts) noexcept
+      : length_(limits.value_length), depth_(limits.value_depth), texts_(texts) {}
 
   // Returns the value within its limits: the same, a part of it, or one kept in the arena. What
   // stands at the top is at depth 1; what is too deep becomes the empty value.

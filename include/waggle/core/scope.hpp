@@ -5,15 +5,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "waggle/core/atomic.hpp"
+#include "waggle/core/record.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 
-// Names the code that makes spans. Meant for a `static const` object; its texts are copied, so they
-// may be temporaries. Name, version and schema URL share 208 bytes, what is longer is cut. Safe to
+// Names the code that makes spans. Meant for a `static const` object; all is copied, so it may be
+// made of temporaries. Name, version and schema URL share 208 bytes, what is longer is cut. Safe to
 // use from any thread, also before start() and in static constructors and destructors.
 class Scope {
  public:
@@ -22,6 +24,16 @@ class Scope {
       : name_size_(copy(name, 0)),
         version_size_(copy(version, name_size_)),
         schema_url_size_(copy(schema_url, static_cast<std::size_t>(name_size_) + version_size_)) {}
+
+  // The same with attributes: scalars, texts and bytes, 256 bytes in all. What is of another kind,
+  // does not fit or has an empty key is counted as dropped; of equal keys the last one counts.
+  Scope(std::string_view name, std::string_view version, std::string_view schema_url,
+        Attributes attributes) noexcept
+      : Scope(name, version, schema_url) {
+    for (const Attribute& attribute : attributes) {
+      if (!is_overwritten(attribute, attributes.end()) && !add(attribute)) ++dropped_attributes_;
+    }
+  }
 
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -32,6 +44,10 @@ class Scope {
     return {text_ + name_size_ + version_size_, schema_url_size_};
   }
 
+  // Returns the attributes as chunks, as they lie in a record.
+  std::string_view attributes() const noexcept { return {attributes_, attributes_size_}; }
+  std::uint32_t dropped_attributes() const noexcept { return dropped_attributes_; }
+
   // The number that the collector of session `session` gave to this scope, beside that session.
   std::uint64_t cached_number() const noexcept { return detail::load_relaxed(cached_number_); }
   void cache_number(std::uint32_t session, std::uint16_t number) const noexcept {
@@ -40,6 +56,7 @@ class Scope {
 
  private:
   static constexpr std::size_t kCapacity = 208;
+  static constexpr std::size_t kAttributeBytes = 256;
 
   constexpr std::uint8_t copy(std::string_view part, std::size_t at) noexcept {
     std::size_t size = part.size() < kCapacity - at ? part.size() : kCapacity - at;
@@ -51,10 +68,42 @@ class Scope {
   // A UTF-8 sequence is never cut in its middle.
   static constexpr bool is_continuation(char c) noexcept { return (c & '\xc0') == '\x80'; }
 
+  // Attributes lie in one list, so the ones behind this one are those up to the list's end.
+  static bool is_overwritten(const Attribute& attribute, const Attribute* end) noexcept {
+    for (const Attribute* later = &attribute + 1; later != end; ++later) {
+      if (later->key == attribute.key) return true;
+    }
+    return false;
+  }
+
+  bool add(const Attribute& attribute) noexcept {
+    const std::uint64_t word = attribute.value.word();
+    const bool is_word = attribute.value.is_word();
+    const char* const value =
+        is_word ? reinterpret_cast<const char*>(&word) : attribute.value.text().data();
+    const std::size_t value_size = is_word ? sizeof(word) : attribute.value.text().size();
+    const std::size_t value_at = sizeof(detail::ChunkHeader) + detail::padded(attribute.key.size());
+    const std::size_t size = value_at + detail::padded(value_size);
+    const bool fits = size <= kAttributeBytes - attributes_size_;
+    if (attribute.key.empty() || attribute.value.is_list() || !fits) return false;
+    char* const chunk = attributes_ + attributes_size_;
+    detail::store_bytes(chunk,
+                        detail::ChunkHeader{detail::ChunkKind::Element, attribute.value.tag(),
+                                            static_cast<std::uint16_t>(attribute.key.size()),
+                                            static_cast<std::uint32_t>(value_size)});
+    std::memcpy(chunk + sizeof(detail::ChunkHeader), attribute.key.data(), attribute.key.size());
+    if (value_size != 0) std::memcpy(chunk + value_at, value, value_size);
+    attributes_size_ = static_cast<std::uint16_t>(attributes_size_ + size);
+    return true;
+  }
+
   char text_[kCapacity] = {};
+  char attributes_[kAttributeBytes] = {};
   std::uint8_t name_size_;
   std::uint8_t version_size_;
   std::uint8_t schema_url_size_;
+  std::uint16_t attributes_size_ = 0;
+  std::uint16_t dropped_attributes_ = 0;
   mutable std::uint64_t cached_number_ = 0;
 };
 

@@ -165,6 +165,7 @@ struct RecordedSpan {
   std::string scope_name;
   std::string scope_version;
   std::string scope_schema_url;
+  RecordedAttributes scope_attributes;
   RecordedAttributes attributes;
   std::vector<RecordedEvent> events;
   std::vector<RecordedLink> links;
@@ -208,6 +209,9 @@ inline RecordedSpan recorded(const FinishedSpan& span) {
   copied.scope_name = span.scope.name;
   copied.scope_version = span.scope.version;
   copied.scope_schema_url = span.scope.schema_url;
+  for (const AttributeView& attribute : span.scope.attributes.elements()) {
+    copied.scope_attributes.emplace(attribute.key, RecordedValue(attribute.value));
+  }
   copied.attributes = recorded(span.attributes);
   for (const EventView& event : span.events) {
     copied.events.push_back({std::string(event.name), event.unix_nanoseconds,

@@ -120,7 +120,8 @@ class OtlpEncoder {
 
   bool is_same_scope(const ScopeView& scope) const noexcept {
     return scope.name == scope_.name && scope.version == scope_.version &&
-           scope.schema_url == scope_.schema_url;
+           scope.schema_url == scope_.schema_url &&
+           scope.attributes.text() == scope_.attributes.text();
   }
 
   void open_scope(const ScopeView& scope) {
@@ -131,10 +132,15 @@ class OtlpEncoder {
     scope_ = scope;
     const std::size_t begin = json_.size();
     json_.raw(R"({"scope":{)");
-    if (!scope.name.empty()) text_field(R"("name":)", scope.name);
+    const bool is_named = !scope.name.empty() || scope.has_attributes();
+    if (is_named) text_field(R"("name":)", scope.name);
     if (!scope.version.empty()) {
-      text_field(scope.name.empty() ? R"("version":)" : R"(,"version":)", scope.version);
+      text_field(is_named ? R"(,"version":)" : R"("version":)", scope.version);
     }
+    attributes_.open();
+    for (const AttributeView& attribute : scope.attributes.elements()) attributes_.add(attribute);
+    attributes_.close();
+    count(R"(,"droppedAttributesCount":)", scope.dropped_attributes);
     json_.raw(R"(},"spans":[)");
     parts_.open_scope({begin, json_.size()});
   }

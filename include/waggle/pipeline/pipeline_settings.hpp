@@ -35,7 +35,7 @@ struct PipelineSources {
 
 struct PipelineSettings {
   Resource resource;
-  SpanLimits limits;
+  EffectiveLimits limits;
   std::vector<std::string> baggage_attributes;
   MemoryPlan memory{};
   Milliseconds batch_delay{1000};

@@ -73,7 +73,9 @@ struct Config {
   // attribute of that name wins.
   std::vector<std::string> baggage_attributes;
 
+  // How much of a span is exported. What `limits` leaves open follows `attribute_limits`.
   SpanLimits limits;
+  AttributeLimits attribute_limits;
 
   // All the memory that tracing may take, in bytes.
   std::size_t memory_limit = 16 * 1024 * 1024;

@@ -141,6 +141,13 @@ struct ScopeView {
   std::string_view name;
   std::string_view version;
   std::string_view schema_url;
+  ValueView attributes{};  // a map, or empty
+  std::uint32_t dropped_attributes = 0;
+
+  // Tells whether it has any, or would have if there had been room.
+  bool has_attributes() const noexcept {
+    return !attributes.text().empty() || dropped_attributes != 0;
+  }
 };
 
 struct FinishedSpan {

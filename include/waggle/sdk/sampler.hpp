@@ -29,7 +29,8 @@ class Sampler {
   virtual void decide(const RootRequest& request, RootDecision& decision) const noexcept = 0;
 
   // Adapts to what was asked since the last time. Called by the collector every 10 to 100 ms while
-  // it is awake, by one thread at a time; a sampler that counts wakes it by detail::wake_for_root().
+  // it is awake, by one thread at a time; a sampler that counts wakes it by
+  // detail::wake_for_root().
   virtual void maintain(TimePoint) const noexcept {}
 
   // Returns what it is and does, for people.

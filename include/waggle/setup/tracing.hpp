@@ -169,7 +169,7 @@ inline PipelineSettings settings_of(Config& config, const Environment& environme
                                     const Destination& destination, Diagnostics& diagnostics) {
   PipelineSettings settings;
   settings.resource = resource_of(config, environment, diagnostics);
-  settings.limits = config.limits;
+  settings.limits = EffectiveLimits::of(config.limits, config.attribute_limits);
   settings.baggage_attributes = std::move(config.baggage_attributes);
   settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
   settings.batch_delay = config.batch_delay;
