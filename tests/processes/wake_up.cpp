@@ -74,7 +74,8 @@ Engine& start(Microseconds quiet) {
   settings.exporters.push_back(std::make_unique<CountingExporter>());
   Session session;
   session.diagnostics = std::make_shared<waggle::Diagnostics>();
-  session.sampler = std::make_shared<waggle::RatioSampler>(1.0);
+  session.sampler =
+      std::make_shared<waggle::ParentBasedSampler>(std::make_shared<waggle::RatioSampler>(1.0));
   session.thread_memory = settings.memory.threads;
   WorkerSettings worker;
   worker.quiet = quiet;
