@@ -11,7 +11,7 @@ compilers=()
 for compiler in g++ clang++-14 clang++-19; do
   if command -v "$compiler" > /dev/null; then compilers+=("$compiler"); fi
 done
-common=(-std=c++17 -O1 -g -I "$WAGGLE_INCLUDE" -I ..)
+common=(-std=c++17 -O0 -I "$WAGGLE_INCLUDE" -I ..)
 export_option=-Wl,--export-dynamic-symbol=waggle_abi1_hub,--export-dynamic-symbol=waggle_abi1_thread
 libraries=(-lcurl -lz -ldl -pthread)
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-common=(-std=c++17 -O1 -I "$WAGGLE_INCLUDE")
+common=(-std=c++17 -O0 -I "$WAGGLE_INCLUDE")
 libraries=(-lcurl -lz -ldl -pthread)
 fail() {
   echo "not so: $1" >&2
