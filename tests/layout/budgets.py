@@ -15,13 +15,14 @@ import sys
 
 # Lines after preprocessing, as `g++ -E -P | wc -l` counts them; set for libstdc++ 12.
 PREPROCESSED_LINES = {"c++17": 14000, "c++20": 18000}
+SINGLE_HEADER_LINES = {"": 14000, "-DWAGGLE_IMPLEMENTATION": 110000}
 FILE_LINES = 300
 FUNCTION_LINES = 60
 
 
-def count_preprocessed(compiler, include, standard):
-    command = [compiler, f"-std={standard}", "-E", "-P", f"-I{include}", "-x", "c++", "-"]
-    result = subprocess.run(command, input="#include <waggle/trace.hpp>\n", text=True,
+def count_preprocessed(compiler, folder, header, arguments):
+    command = [compiler, *arguments, "-E", "-P", f"-I{folder}", "-x", "c++", "-"]
+    result = subprocess.run(command, input=f"#include <{header}>\n", text=True,
                             stdout=subprocess.PIPE, check=False)
     return len(result.stdout.splitlines()) if result.returncode == 0 else None
 
@@ -52,8 +53,12 @@ def main():
             problems.append(what)
 
     for standard, budget in PREPROCESSED_LINES.items():
-        lines = count_preprocessed(options.compiler, include, standard)
+        lines = count_preprocessed(options.compiler, include, "waggle/trace.hpp", [f"-std={standard}"])
         judge(f"lines that <waggle/trace.hpp> brings, {standard}", lines, budget)
+    for mode, budget in SINGLE_HEADER_LINES.items():
+        lines = count_preprocessed(options.compiler, include.parent / "single_include", "waggle.hpp",
+                                   ["-std=c++17", *mode.split()])
+        judge(f"lines that the single header brings, c++17 {mode}".rstrip(), lines, budget)
 
     lengths = [(len(path.read_text(encoding="utf-8").splitlines()), path.relative_to(include))
                for path in headers]
