@@ -56,20 +56,40 @@ int start(Arguments&&...) {
 """
 
 
-def collect(name, seen, order):
-    """Appends `name` to `order` behind all that it includes."""
-    if name in seen:
-        return
-    seen.add(name)
-    for included in OWN_INCLUDE.findall((INCLUDE / name).read_text(encoding="utf-8")):
-        collect(included, seen, order)
-    order.append(name)
+def includes(name, branch=None):
+    """Returns what a header includes; of trace.hpp, that of its first or its second branch, or of both."""
+    text = (INCLUDE / name).read_text(encoding="utf-8")
+    if branch is not None and "#else\n" in text:
+        text = text.split("#else\n")[branch]
+    return OWN_INCLUDE.findall(text)
 
 
-def part(name):
-    """Returns a header without its includes of other ones."""
-    text = OWN_INCLUDE.sub("", (INCLUDE / name).read_text(encoding="utf-8"))
-    return f"// ---- {name} ----\n\n" + re.sub(r"\n{3,}", "\n\n", text) + "\n"
+def behind(names):
+    """Returns all headers that these include, each behind the ones that it needs itself, and these at last."""
+    order = []
+    for name in names:
+        order += [each for each in behind(includes(name)) + [name] if each not in order]
+    return order
+
+
+def parts(names):
+    """Returns headers without their includes of other ones."""
+    texts = []
+    for name in names:
+        text = OWN_INCLUDE.sub("", (INCLUDE / name).read_text(encoding="utf-8"))
+        texts.append(f"// ---- {name} ----\n\n" + re.sub(r"\n{3,}", "\n\n", text) + "\n")
+    return "".join(texts)
+
+
+def under(condition, text):
+    """Returns a text for the preprocessor to leave out unless the condition holds."""
+    return f"#if {condition}\n\n{text}#endif  // {condition}\n\n"
+
+
+def version():
+    """Returns the number of this release."""
+    text = (INCLUDE / "waggle/core/version.hpp").read_text(encoding="utf-8")
+    return re.search(r'WAGGLE_VERSION "([^"]+)"', text)[1]
 
 
 def license_lines():
@@ -80,12 +100,20 @@ def license_lines():
 
 def generated():
     """Returns what waggle.hpp is to be."""
-    seen, light, rest = set(), [], []
-    collect("waggle/trace.hpp", seen, light)
-    collect("waggle/sdk.hpp", seen, rest)
-    version = re.search(r'WAGGLE_VERSION "([^"]+)"', (INCLUDE / "waggle/core/version.hpp").read_text(encoding="utf-8"))
-    return "".join([HEAD.format(version=version[1], license=license_lines()), "\n", *map(part, light), WITHOUT,
-                    "#ifdef WAGGLE_IMPLEMENTATION\n\n", *map(part, rest), "#endif  // WAGGLE_IMPLEMENTATION\n"])
+    disabled = behind(includes("waggle/trace.hpp", 0))
+    enabled = behind(includes("waggle/trace.hpp", 1))
+    sdk = [name for name in behind(["waggle/sdk.hpp"]) if name not in ("waggle/trace.hpp", *disabled)]
+    common = [name for name in disabled if name in enabled]
+    seam = [name for name in enabled if name in behind([n for n in sdk if n not in enabled and n != "waggle/sdk.hpp"])
+            and name not in common]
+    return "".join([
+        HEAD.format(version=version(), license=license_lines()), "\n", parts(common),
+        under("defined(WAGGLE_DISABLED)", parts(n for n in disabled if n not in common)),
+        under("!defined(WAGGLE_DISABLED) || defined(WAGGLE_IMPLEMENTATION)", parts(seam)),
+        under("!defined(WAGGLE_DISABLED)", parts(n for n in enabled if n not in common + seam)),
+        WITHOUT,
+        under("defined(WAGGLE_IMPLEMENTATION)", parts(n for n in sdk if n not in enabled)),
+    ])
 
 
 def main():

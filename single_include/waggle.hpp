@@ -1086,6 +1086,29 @@ class SpanContext {
 
 #endif  // WAGGLE_CORE_CONTEXT_HPP
 
+// ---- waggle/core/link.hpp ----
+
+// Links between spans of different places in a trace, or of different traces.
+#ifndef WAGGLE_CORE_LINK_HPP
+#define WAGGLE_CORE_LINK_HPP
+
+namespace waggle {
+inline namespace abi1 {
+
+// Points to a span elsewhere that caused this one, with attributes of its own.
+struct Link {
+  SpanContext context;
+  Attributes attributes;
+};
+
+// Views a braced list of links for the duration of a call; a type for parameters only.
+using Links = detail::Slice<Link>;
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_LINK_HPP
+
 // ---- waggle/core/record.hpp ----
 
 // How a span lies in memory from its first attribute to the collector: a header of one cache line,
@@ -1227,6 +1250,141 @@ WAGGLE_INLINE void copy_padded(char* to, const char* from, std::size_t size) noe
 
 #endif  // WAGGLE_CORE_RECORD_HPP
 
+// ---- waggle/core/ticks.hpp ----
+
+// Time as a span records it: the processor's own counter, read without a system call, and instants
+// given by the caller as nanoseconds since the Unix epoch. The collector turns ticks into wall
+// time.
+#ifndef WAGGLE_CORE_TICKS_HPP
+#define WAGGLE_CORE_TICKS_HPP
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#include <time.h>
+#endif
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Reads the processor's constant-rate counter. Not serialising, on purpose: a fence would cost more
+// than the span.
+WAGGLE_INLINE std::uint64_t read_ticks() noexcept {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t ticks;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
+#endif
+}
+
+}  // namespace detail
+
+// Names an instant as nanoseconds since the Unix epoch, for a start, end or event time known from
+// elsewhere. Zero means "now, by waggle's own clock". Converts from any std::chrono::system_clock
+// time point; a steady clock does not convert, since its epoch is unknown.
+struct Timestamp {
+  std::uint64_t unix_nanoseconds = 0;
+
+  constexpr Timestamp() noexcept = default;
+  constexpr explicit Timestamp(std::uint64_t nanoseconds) noexcept
+      : unix_nanoseconds(nanoseconds) {}
+
+  template <class TimePoint, class Period = typename TimePoint::period,
+            class = std::enable_if_t<!TimePoint::clock::is_steady>>
+  constexpr Timestamp(const TimePoint& point) noexcept  // NOLINT(google-explicit-constructor)
+      : unix_nanoseconds(to_nanoseconds<Period>(point.time_since_epoch().count())) {}
+
+  // Tells whether the caller gave a time at all.
+  constexpr bool is_set() const noexcept { return unix_nanoseconds != 0; }
+
+ private:
+  // Times before 1970 cannot be written in OTLP and count as the epoch's first nanosecond.
+  template <class Period, class Count>
+  static constexpr std::uint64_t to_nanoseconds(Count count) noexcept {
+    if (count <= 0) return 1;
+    constexpr std::uint64_t kPerSecond = 1000000000;
+    static_assert(Period::num >= 1 && Period::den >= 1, "not a duration");
+    if constexpr (Period::num == 1 && kPerSecond % Period::den == 0) {
+      return static_cast<std::uint64_t>(count) * (kPerSecond / Period::den);
+    } else {
+      return static_cast<std::uint64_t>(static_cast<long double>(count) * Period::num * kPerSecond /
+                                        Period::den);
+    }
+  }
+};
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_TICKS_HPP
+
+// ---- waggle/api/span_options.hpp ----
+
+// What a span is told when it starts, besides its name.
+#ifndef WAGGLE_API_SPAN_OPTIONS_HPP
+#define WAGGLE_API_SPAN_OPTIONS_HPP
+
+#include <cstdint>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+
+// Gives a new span its parent: by default the thread's current span; root() for none; any
+// SpanContext, of which an invalid one counts as none.
+class Parent {
+ public:
+  Parent() noexcept = default;
+  Parent(SpanContext context) noexcept  // NOLINT(google-explicit-constructor)
+      : context_(static_cast<SpanContext&&>(context)), is_given_(true) {}
+
+  // Begins a new trace whatever is current.
+  static Parent root() noexcept { return Parent(SpanContext{}); }
+
+  // Tells whether the thread's current span is not to be asked.
+  bool is_given() const noexcept { return is_given_; }
+  const SpanContext& context() const noexcept { return context_; }
+
+ private:
+  SpanContext context_;
+  bool is_given_ = false;
+};
+
+// Holds what else can be said about a span when it starts. Owns all it holds and may be kept.
+struct SpanOptions {
+  SpanKind kind = SpanKind::Internal;
+  Parent parent;
+  Timestamp start_time;
+};
+
+namespace detail {
+
+// All that a span starts with, for the duration of the call.
+struct Beginning {
+  std::uint16_t scope;
+  std::string_view name;
+  const SpanOptions& options;
+  Attributes attributes;
+  Links links;
+};
+
+}  // namespace detail
+
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_SPAN_OPTIONS_HPP
+
 // ---- waggle/core/scope.hpp ----
 
 // The instrumentation scope: which library or module recorded a span (OpenTelemetry,
@@ -1238,24 +1396,50 @@ WAGGLE_INLINE void copy_padded(char* to, const char* from, std::size_t size) noe
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 namespace waggle {
 inline namespace abi1 {
+namespace detail {
+
+// Takes what Scope is made of. Measures literals by itself: through std::string_view g++ would make
+// a static Scope at run time, perhaps after a span of another file has used it.
+class ScopeText {
+ public:
+  constexpr ScopeText() noexcept = default;
+  constexpr ScopeText(const char* text) noexcept : text_(text) {  // NOLINT
+    while (text != nullptr && text[size_] != '\0') ++size_;
+  }
+  constexpr ScopeText(std::string_view text) noexcept  // NOLINT(google-explicit-constructor)
+      : text_(text.data()), size_(text.size()) {}
+  template <class Text, class = std::enable_if_t<std::is_class_v<Text>>>
+  constexpr ScopeText(const Text& text) noexcept  // NOLINT(google-explicit-constructor)
+      : ScopeText(std::string_view(text)) {}
+
+  constexpr std::size_t size() const noexcept { return size_; }
+  constexpr char operator[](std::size_t at) const noexcept { return text_[at]; }
+
+ private:
+  const char* text_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace detail
 
 // Names the code that makes spans. Meant for a `static const` object; all is copied, so it may be
 // made of temporaries. Name, version and schema URL share 208 bytes, what is longer is cut. Safe to
 // use from any thread, also before start() and in static constructors and destructors.
 class Scope {
  public:
-  constexpr explicit Scope(std::string_view name, std::string_view version = {},
-                           std::string_view schema_url = {}) noexcept
+  constexpr explicit Scope(detail::ScopeText name, detail::ScopeText version = {},
+                           detail::ScopeText schema_url = {}) noexcept
       : name_size_(copy(name, 0)),
         version_size_(copy(version, name_size_)),
         schema_url_size_(copy(schema_url, static_cast<std::size_t>(name_size_) + version_size_)) {}
 
   // The same with attributes: scalars, texts and bytes, 256 bytes in all. What is of another kind,
   // does not fit or has an empty key is counted as dropped; of equal keys the last one counts.
-  Scope(std::string_view name, std::string_view version, std::string_view schema_url,
+  Scope(detail::ScopeText name, detail::ScopeText version, detail::ScopeText schema_url,
         Attributes attributes) noexcept
       : Scope(name, version, schema_url) {
     for (const Attribute& attribute : attributes) {
@@ -1286,7 +1470,7 @@ class Scope {
   static constexpr std::size_t kCapacity = 208;
   static constexpr std::size_t kAttributeBytes = 256;
 
-  constexpr std::uint8_t copy(std::string_view part, std::size_t at) noexcept {
+  constexpr std::uint8_t copy(const detail::ScopeText& part, std::size_t at) noexcept {
     std::size_t size = part.size() < kCapacity - at ? part.size() : kCapacity - at;
     while (size < part.size() && size > 0 && is_continuation(part[size])) --size;
     for (std::size_t i = 0; i < size; ++i) text_[at + i] = part[i];
@@ -1339,6 +1523,122 @@ class Scope {
 }  // namespace waggle
 
 #endif  // WAGGLE_CORE_SCOPE_HPP
+
+#if defined(WAGGLE_DISABLED)
+
+// ---- waggle/api/disabled.hpp ----
+
+// The light band with WAGGLE_DISABLED defined: the same calls, and nothing behind them. They compile
+// to no code and bring no symbol; what is passed in is still evaluated. In a namespace of its own,
+// so that files with and without the definition may stand in one program. No context goes in or out:
+// a service that only hands traces on has to be compiled without it.
+#ifndef WAGGLE_API_DISABLED_HPP
+#define WAGGLE_API_DISABLED_HPP
+
+#include <initializer_list>
+#include <string_view>
+
+namespace waggle {
+inline namespace disabled1 {
+
+// Stands for OpenSpan, and for all that is told to a span.
+class OpenSpan {
+ public:
+  constexpr bool is_recording() const noexcept { return false; }
+  SpanContext context() const noexcept { return {}; }
+
+  template <class T>
+  void set_attribute(std::string_view, const T&) noexcept {}
+  template <class T>
+  void set_attribute(std::string_view, const std::initializer_list<T>&) noexcept {}
+  void set_attribute(std::string_view, const AttributeValue&) noexcept {}
+  void set_attributes(Attributes) noexcept {}
+  void add_event(std::string_view, Attributes = {}, Timestamp = Timestamp{}) noexcept {}
+  void add_link(const SpanContext&, Attributes = {}) noexcept {}
+  void set_status(StatusCode, std::string_view = {}) noexcept {}
+  template <class Exception>
+  void record_exception(const Exception&, Attributes = {}) noexcept {}
+  void record_exception(const ExceptionDetails&, Attributes = {}) noexcept {}
+  void update_name(std::string_view) noexcept {}
+  void set_start_time(Timestamp) noexcept {}
+  void end() noexcept {}
+  void end(Timestamp) noexcept {}
+
+ protected:
+  OpenSpan() noexcept = default;
+  ~OpenSpan() = default;
+};
+
+class [[nodiscard]] [[maybe_unused]] Span : public OpenSpan {
+ public:
+  explicit Span(std::string_view) noexcept {}
+  Span(const Scope&, std::string_view) noexcept {}
+  Span(std::string_view, const SpanOptions&, Attributes = {}, Links = {}) noexcept {}
+  Span(const Scope&, std::string_view, const SpanOptions&, Attributes = {}, Links = {}) noexcept {}
+  Span(const Span&) = delete;
+  Span& operator=(const Span&) = delete;
+};
+
+class [[nodiscard]] [[maybe_unused]] DetachedSpan : public OpenSpan {
+ public:
+  DetachedSpan() noexcept = default;
+  explicit DetachedSpan(std::string_view, const SpanOptions& = {}, Attributes = {},
+                        Links = {}) noexcept {}
+  DetachedSpan(const Scope&, std::string_view, const SpanOptions& = {}, Attributes = {},
+               Links = {}) noexcept {}
+  DetachedSpan(DetachedSpan&&) noexcept {}
+  DetachedSpan& operator=(DetachedSpan&&) noexcept { return *this; }
+};
+
+class CurrentSpan : public OpenSpan {
+ public:
+  CurrentSpan() noexcept = default;
+};
+
+inline CurrentSpan current_span() noexcept { return {}; }
+inline SpanContext current_context() noexcept { return {}; }
+
+class [[nodiscard]] [[maybe_unused]] ContextGuard {
+ public:
+  ContextGuard() noexcept = default;
+  explicit ContextGuard(const SpanContext&) noexcept {}
+  explicit ContextGuard(OpenSpan&) noexcept {}
+  ContextGuard(ContextGuard&&) noexcept {}
+  ContextGuard& operator=(ContextGuard&&) noexcept { return *this; }
+};
+
+class [[nodiscard]] [[maybe_unused]] ExceptionWatch {
+ public:
+  explicit ExceptionWatch(OpenSpan&) noexcept {}
+  explicit ExceptionWatch(CurrentSpan) noexcept {}
+  ExceptionWatch(const ExceptionWatch&) = delete;
+  ExceptionWatch& operator=(const ExceptionWatch&) = delete;
+};
+
+template <class Carrier>
+void inject(const SpanContext&, Carrier&&) noexcept {}
+template <class Carrier>
+void inject(Carrier&&) noexcept {}
+template <class Carrier>
+SpanContext extract(const Carrier&) noexcept {
+  return {};
+}
+
+struct Runtime {};
+inline Runtime& runtime() noexcept {
+  static Runtime none;
+  return none;
+}
+inline bool attach(Runtime&) noexcept { return false; }
+
+}  // namespace disabled1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_DISABLED_HPP
+
+#endif  // defined(WAGGLE_DISABLED)
+
+#if !defined(WAGGLE_DISABLED) || defined(WAGGLE_IMPLEMENTATION)
 
 // ---- waggle/core/random.hpp ----
 
@@ -1749,13 +2049,6 @@ struct alignas(kCacheLine) ThreadState {
 namespace waggle {
 inline namespace abi1 {
 
-// Points to a span elsewhere that caused this one, with attributes of its own.
-struct Link {
-  SpanContext context;
-  Attributes attributes;
-};
-using Links = detail::Slice<Link>;
-
 namespace detail {
 
 // What a sampler is asked about the root of this process's part of a trace. Fields are only
@@ -1919,140 +2212,447 @@ inline bool attach(Runtime& program) noexcept {
 
 #endif  // WAGGLE_CORE_HUB_HPP
 
-// ---- waggle/core/ticks.hpp ----
+// ---- waggle/api/trace_state_members.hpp ----
 
-// Time as a span records it: the processor's own counter, read without a system call, and instants
-// given by the caller as nanoseconds since the Unix epoch. The collector turns ticks into wall
-// time.
-#ifndef WAGGLE_CORE_TICKS_HPP
-#define WAGGLE_CORE_TICKS_HPP
+// The members of a W3C tracestate header (Trace Context Level 2, section 3.3): strict validation
+// and bounded composition, as text and without allocation. What OpenTelemetry's own member says is
+// read and written in trace_state.hpp.
+#ifndef WAGGLE_API_TRACE_STATE_MEMBERS_HPP
+#define WAGGLE_API_TRACE_STATE_MEMBERS_HPP
 
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-
-#if !defined(__x86_64__) && !defined(__aarch64__)
-#include <time.h>
-#endif
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// Reads the processor's constant-rate counter. Not serialising, on purpose: a fence would cost more
-// than the span.
-WAGGLE_INLINE std::uint64_t read_ticks() noexcept {
-#if defined(__x86_64__)
-  return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-  std::uint64_t ticks;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-  return ticks;
-#else
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000000000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
-#endif
-}
-
-}  // namespace detail
-
-// Names an instant as nanoseconds since the Unix epoch, for a start, end or event time known from
-// elsewhere. Zero means "now, by waggle's own clock". Converts from any std::chrono::system_clock
-// time point; a steady clock does not convert, since its epoch is unknown.
-struct Timestamp {
-  std::uint64_t unix_nanoseconds = 0;
-
-  constexpr Timestamp() noexcept = default;
-  constexpr explicit Timestamp(std::uint64_t nanoseconds) noexcept
-      : unix_nanoseconds(nanoseconds) {}
-
-  template <class TimePoint, class Period = typename TimePoint::period,
-            class = std::enable_if_t<!TimePoint::clock::is_steady>>
-  constexpr Timestamp(const TimePoint& point) noexcept  // NOLINT(google-explicit-constructor)
-      : unix_nanoseconds(to_nanoseconds<Period>(point.time_since_epoch().count())) {}
-
-  // Tells whether the caller gave a time at all.
-  constexpr bool is_set() const noexcept { return unix_nanoseconds != 0; }
-
- private:
-  // Times before 1970 cannot be written in OTLP and count as the epoch's first nanosecond.
-  template <class Period, class Count>
-  static constexpr std::uint64_t to_nanoseconds(Count count) noexcept {
-    if (count <= 0) return 1;
-    constexpr std::uint64_t kPerSecond = 1000000000;
-    static_assert(Period::num >= 1 && Period::den >= 1, "not a duration");
-    if constexpr (Period::num == 1 && kPerSecond % Period::den == 0) {
-      return static_cast<std::uint64_t>(count) * (kPerSecond / Period::den);
-    } else {
-      return static_cast<std::uint64_t>(static_cast<long double>(count) * Period::num * kPerSecond /
-                                        Period::den);
-    }
-  }
-};
-
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_CORE_TICKS_HPP
-
-// ---- waggle/api/span_options.hpp ----
-
-// What a span is told when it starts, besides its name.
-#ifndef WAGGLE_API_SPAN_OPTIONS_HPP
-#define WAGGLE_API_SPAN_OPTIONS_HPP
-
-#include <cstdint>
+#include <cstddef>
+#include <cstring>
 #include <string_view>
 
 namespace waggle {
 inline namespace abi1 {
-
-// Gives a new span its parent: by default the thread's current span; root() for none; any
-// SpanContext, of which an invalid one counts as none.
-class Parent {
- public:
-  Parent() noexcept = default;
-  Parent(SpanContext context) noexcept  // NOLINT(google-explicit-constructor)
-      : context_(static_cast<SpanContext&&>(context)), is_given_(true) {}
-
-  // Begins a new trace whatever is current.
-  static Parent root() noexcept { return Parent(SpanContext{}); }
-
-  // Tells whether the thread's current span is not to be asked.
-  bool is_given() const noexcept { return is_given_; }
-  const SpanContext& context() const noexcept { return context_; }
-
- private:
-  SpanContext context_;
-  bool is_given_ = false;
-};
-
-// Holds what else can be said about a span when it starts. Owns all it holds and may be kept.
-struct SpanOptions {
-  SpanKind kind = SpanKind::Internal;
-  Parent parent;
-  Timestamp start_time;
-};
-
 namespace detail {
 
-// All that a span starts with, for the duration of the call.
-struct Beginning {
-  std::uint16_t scope;
-  std::string_view name;
-  const SpanOptions& options;
-  Attributes attributes;
-  Links links;
+// ---- grammar ----
+
+// Cuts text at each separator; a text without any is one piece, also if it is empty.
+class TextPieces {
+ public:
+  TextPieces(std::string_view text, char separator) noexcept : rest_(text), separator_(separator) {}
+
+  // Moves on to the next piece; false once there is none left.
+  bool next(std::string_view& piece) noexcept {
+    if (is_done_) return false;
+    const std::size_t at = rest_.find(separator_);
+    piece = rest_.substr(0, at);
+    is_done_ = at == std::string_view::npos;
+    if (!is_done_) rest_.remove_prefix(at + 1);
+    return true;
+  }
+
+ private:
+  std::string_view rest_;
+  char separator_;
+  bool is_done_ = false;
 };
 
-}  // namespace detail
+constexpr bool is_lowercase_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
+constexpr bool is_decimal_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_optional_whitespace(char c) noexcept { return c == ' ' || c == '\t'; }
 
+// Removes the spaces and tabs that HTTP allows around a field's value (RFC 9110, section 5.5).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && is_optional_whitespace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_optional_whitespace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Section 3.3.1.3.1, as Level 2 has it: `@` is a character like any other but cannot come first.
+constexpr bool is_trace_state_key(std::string_view key) noexcept {
+  if (key.empty() || key.size() > 256) return false;
+  if (!is_lowercase_letter(key.front()) && !is_decimal_digit(key.front())) return false;
+  for (char c : key) {
+    const bool is_mark = c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
+    if (!is_mark && !is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
+  }
+  return true;
+}
+
+// Section 3.3.1.3.2: printable ASCII; spaces in front belong to the value, spaces behind do not.
+constexpr bool is_trace_state_value(std::string_view value) noexcept {
+  if (value.empty() || value.size() > 256 || value.back() == ' ') return false;
+  for (char c : value) {
+    if (c < ' ' || c > '~' || c == ',' || c == '=') return false;
+  }
+  return true;
+}
+
+// Tells whether a trimmed piece is `key=value` in full accordance with the grammar.
+constexpr bool is_trace_state_member(std::string_view member) noexcept {
+  const std::size_t at = member.find('=');
+  return at != std::string_view::npos && is_trace_state_key(member.substr(0, at)) &&
+         is_trace_state_value(member.substr(at + 1));
+}
+
+// ---- composition ----
+
+// A tracestate being composed, valid after every step: at most 32 members and 4,096 bytes (section
+// 3.3.1.5 asks for 512). What is too much leaves as whole members: first those over 128 characters,
+// then all, each from the right.
+class TraceStateBuffer {
+ public:
+  static constexpr std::size_t kCapacity = 4096;
+  static constexpr std::size_t kLongestKept = 128;  // characters; longer members leave first
+  static constexpr unsigned kMemberLimit = 32;
+
+  TraceStateBuffer() noexcept = default;
+  TraceStateBuffer(const TraceStateBuffer&) = delete;
+  TraceStateBuffer& operator=(const TraceStateBuffer&) = delete;
+
+  // Returns the text so far; valid until the next change.
+  std::string_view view() const noexcept { return {text_, size_}; }
+
+  // Returns how many members were added, those included that had to leave.
+  unsigned member_count() const noexcept { return member_count_; }
+
+  void clear() noexcept {
+    size_ = 0;
+    member_count_ = 0;
+    has_dropped_long_ = false;
+  }
+
+  // Adds a valid member, which lies outside this buffer, at the right.
+  void add(std::string_view member) noexcept {
+    if (++member_count_ > kMemberLimit) return;
+    const bool is_long = member.size() > kLongestKept;
+    // Once a long member had to leave, long ones to the right of it leave too, even if they fit.
+    if (is_long && has_dropped_long_) return;
+    while (!is_long && !has_room(member) && drop_last_long()) {
+    }
+    if (has_room(member)) return append(member);
+    if (is_long) has_dropped_long_ = true;
+  }
+
+ private:
+  static_assert((kMemberLimit - 1) * (kLongestKept + 1) <= kCapacity,
+                "of members that are not long only the last one allowed can lack room");
+
+  bool has_room(std::string_view member) const noexcept {
+    return size_ + (size_ != 0) + member.size() <= kCapacity;
+  }
+
+  void append(std::string_view member) noexcept {
+    if (size_ != 0) text_[size_++] = ',';
+    std::memcpy(text_ + size_, member.data(), member.size());
+    size_ += member.size();
+  }
+
+  // Removes the rightmost member over 128 characters, with one comma; false if there is none.
+  bool drop_last_long() noexcept {
+    std::size_t end = size_;
+    while (end != 0) {
+      const std::size_t comma = view().rfind(',', end - 1);
+      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
+      if (end - begin > kLongestKept) {
+        erase(begin, end);
+        has_dropped_long_ = true;
+        return true;
+      }
+      end = begin == 0 ? 0 : comma;
+    }
+    return false;
+  }
+
+  void erase(std::size_t begin, std::size_t end) noexcept {
+    if (end != size_) {
+      ++end;
+    } else if (begin != 0) {
+      --begin;
+    }
+    std::memmove(text_ + begin, text_ + end, size_ - end);
+    size_ -= end - begin;
+  }
+
+  std::size_t size_ = 0;
+  unsigned member_count_ = 0;
+  bool has_dropped_long_ = false;
+  char text_[kCapacity];
+};
+
+// Adds one header line to what the lines before it gave (RFC 9110, section 5.3: lines are joined in
+// order). Empty members are skipped, duplicate keys kept as they came. Returns false, and the whole
+// tracestate is then to be dropped, if any member is invalid or there are more than 32.
+inline bool add_trace_state_line(TraceStateBuffer& buffer, std::string_view line) noexcept {
+  TextPieces pieces(line, ',');
+  for (std::string_view piece; pieces.next(piece);) {
+    const std::string_view member = trim(piece);
+    if (member.empty()) continue;
+    if (!is_trace_state_member(member)) return false;
+    buffer.add(member);
+    if (buffer.member_count() > TraceStateBuffer::kMemberLimit) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
 }  // namespace abi1
 }  // namespace waggle
 
-#endif  // WAGGLE_API_SPAN_OPTIONS_HPP
+#endif  // WAGGLE_API_TRACE_STATE_MEMBERS_HPP
+
+// ---- waggle/core/utf8.hpp ----
+
+// Reads text as UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF), one
+// sequence after the other. Pure; any bytes will do.
+#ifndef WAGGLE_CORE_UTF8_HPP
+#define WAGGLE_CORE_UTF8_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";  // U+FFFD
+
+inline bool is_utf8_continuation(unsigned char byte) noexcept { return (byte & 0xc0) == 0x80; }
+
+// Says how many bytes belong together, and whether they are a character or stand for a bad one.
+struct Utf8Sequence {
+  std::size_t length;
+  bool is_valid;
+};
+
+// Says what may follow a first byte: the whole length (1: nothing may), and the range of the second
+// byte; the third and fourth are always 80..BF.
+struct Utf8Rule {
+  std::size_t length;
+  unsigned char least;
+  unsigned char most;
+};
+
+constexpr Utf8Rule utf8_rule(unsigned char first) noexcept {
+  if (first >= 0xc2 && first <= 0xdf) return {2, 0x80, 0xbf};
+  if (first == 0xe0) return {3, 0xa0, 0xbf};
+  if (first == 0xed) return {3, 0x80, 0x9f};
+  if (first >= 0xe1 && first <= 0xef) return {3, 0x80, 0xbf};
+  if (first == 0xf0) return {4, 0x90, 0xbf};
+  if (first >= 0xf1 && first <= 0xf3) return {4, 0x80, 0xbf};
+  if (first == 0xf4) return {4, 0x80, 0x8f};
+  return {1, 0, 0};
+}
+
+// Returns the sequence that `text`, which is not empty, begins with. A bad one is as long as it
+// could still have become valid, at least one byte: each such one is replaced by one U+FFFD
+// (Unicode, section 3.9, "substitution of maximal subparts"; browsers do the same).
+inline Utf8Sequence first_utf8_sequence(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
+  const Utf8Rule rule = utf8_rule(byte(0));
+  if (rule.length == 1) return {1, byte(0) < 0x80};
+  if (text.size() == 1 || byte(1) < rule.least || byte(1) > rule.most) return {1, false};
+  for (std::size_t length = 2; length < rule.length; ++length) {
+    if (length == text.size() || !is_utf8_continuation(byte(length))) return {length, false};
+  }
+  return {rule.length, true};
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_UTF8_HPP
+
+// ---- waggle/api/trace_state.hpp ----
+
+// OpenTelemetry's member of a tracestate, `ot=th:...;rv:...`, which carries the sampling threshold
+// from service to service (OpenTelemetry, TraceState Handling). Pure functions on text, without
+// allocation; used by inject(), extract(), the samplers and the collector.
+#ifndef WAGGLE_API_TRACE_STATE_HPP
+#define WAGGLE_API_TRACE_STATE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// ---- reading ----
+
+// Thresholds have 56 bits; this is the first number that is none.
+constexpr std::uint64_t kThresholdEnd = std::uint64_t{1} << 56;
+constexpr std::size_t kThresholdDigits = 14;
+
+// What the `ot` member tells (OpenTelemetry, TraceState Handling).
+struct OtelTraceState {
+  std::string_view value;        // the member's whole value, for as long as the text
+  bool is_well_formed = false;   // a list of unique `key:value`; else nothing is read
+  bool names_threshold = false;  // there is a `th`, readable or not
+  bool has_randomness = false;   // there is a readable `rv`
+  std::uint64_t threshold = kUnknownThreshold;  // from `th`, if that is readable
+  std::uint64_t randomness = 0;                 // from `rv`
+};
+
+// A threshold as `th` shows it: 1 to 14 hexadecimal digits without trailing zeros.
+struct ThresholdText {
+  char digits[16];
+  std::size_t size;
+
+  operator std::string_view() const noexcept { return {digits + 2, size}; }
+};
+
+// Writes a threshold below kThresholdEnd: 0 is "0", one half "8".
+inline ThresholdText threshold_text(std::uint64_t threshold) noexcept {
+  ThresholdText text{{}, kThresholdDigits};
+  write_hex(text.digits, threshold);
+  while (text.size > 1 && text.digits[text.size + 1] == '0') --text.size;
+  return text;
+}
+
+// Reads a `th`: zeros are added at the right until there are 14 digits. Anything but 1 to 14
+// lowercase digits gives kUnknownThreshold.
+constexpr std::uint64_t read_threshold(std::string_view text) noexcept {
+  std::uint64_t threshold = 0;
+  if (text.size() > kThresholdDigits || !read_hex(text, threshold)) return kUnknownThreshold;
+  return threshold << 4 * (kThresholdDigits - text.size());
+}
+
+// Splits `key:value` of the `ot` member; false unless both keep to the grammar.
+constexpr bool read_otel_pair(std::string_view pair, std::string_view& key,
+                              std::string_view& value) noexcept {
+  const std::size_t at = pair.find(':');
+  if (at == std::string_view::npos || at == 0 || !is_lowercase_letter(pair.front())) return false;
+  key = pair.substr(0, at);
+  value = pair.substr(at + 1);
+  for (char c : key) {
+    if (!is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
+  }
+  for (char c : value) {
+    const bool is_letter = is_lowercase_letter(c) || (c >= 'A' && c <= 'Z');
+    if (!is_letter && !is_decimal_digit(c) && c != '.' && c != '_' && c != '-') return false;
+  }
+  return true;
+}
+
+// Tells whether `key` stands in a well-formed list of pairs.
+inline bool has_otel_key(std::string_view list, std::string_view key) noexcept {
+  TextPieces pairs(list, ';');
+  for (std::string_view pair, other, value; pairs.next(pair);) {
+    if (read_otel_pair(pair, other, value) && other == key) return true;
+  }
+  return false;
+}
+
+// Reads the value of an `ot` member. All of it or nothing: a list that breaks the grammar anywhere
+// or names a key twice tells nothing.
+inline OtelTraceState read_otel_value(std::string_view list) noexcept {
+  OtelTraceState told;
+  told.value = list;
+  if (list.size() > 256) return told;
+  TextPieces pairs(list, ';');
+  for (std::string_view pair, key, value; pairs.next(pair);) {
+    const auto before = static_cast<std::size_t>(pair.data() - list.data());
+    const bool is_bad = !read_otel_pair(pair, key, value) ||
+                        (before != 0 && has_otel_key(list.substr(0, before - 1), key));
+    if (is_bad) return {list, false, false, false, kUnknownThreshold, 0};
+    if (key == "th") {
+      told.names_threshold = true;
+      told.threshold = read_threshold(value);
+    } else if (key == "rv") {
+      told.has_randomness = value.size() == kThresholdDigits && read_hex(value, told.randomness);
+    }
+  }
+  told.is_well_formed = true;
+  return told;
+}
+
+constexpr bool is_otel_member(std::string_view member) noexcept {
+  return member.substr(0, 3) == "ot=";
+}
+
+// Reads the first `ot` member of a tracestate; what it does not tell stays unknown.
+inline OtelTraceState parse_otel_member(std::string_view trace_state) noexcept {
+  TextPieces members(trace_state, ',');
+  for (std::string_view piece; members.next(piece);) {
+    const std::string_view member = trim(piece);
+    if (is_otel_member(member)) return read_otel_value(member.substr(3));
+  }
+  return {};
+}
+
+// ---- writing ----
+
+// Composes `ot=...` with another threshold; the other pairs stay as they were. Empty if no pair is
+// left. Where a `th` would make the value longer than 256 characters there is none.
+class OtelMember {
+ public:
+  OtelMember(const OtelTraceState& told, std::uint64_t threshold) noexcept {
+    if (threshold < kThresholdEnd) append("th:", threshold_text(threshold));
+    append_others(told);
+    if (size_ <= kPrefix + 256) return;
+    size_ = kPrefix;
+    append_others(told);
+  }
+
+  std::string_view view() const noexcept {
+    return size_ == kPrefix ? std::string_view{} : std::string_view(text_, size_);
+  }
+
+ private:
+  static constexpr std::size_t kPrefix = 3;
+
+  // Only lists that were well-formed, and so not over 256 characters, are taken over.
+  void append_others(const OtelTraceState& told) noexcept {
+    if (!told.is_well_formed) return;
+    TextPieces pairs(told.value, ';');
+    for (std::string_view pair; pairs.next(pair);) {
+      if (pair.substr(0, 3) != "th:") append("", pair);
+    }
+  }
+
+  void append(std::string_view key, std::string_view rest) noexcept {
+    if (size_ != kPrefix) text_[size_++] = ';';
+    for (std::string_view part : {key, rest}) {
+      std::memcpy(text_ + size_, part.data(), part.size());
+      size_ += part.size();
+    }
+  }
+
+  std::size_t size_ = kPrefix;
+  char text_[kPrefix + 256 + 4 + kThresholdDigits] = {'o', 't', '='};
+};
+
+// Writes `trace_state`, which lies outside the buffer, with `threshold` as its `th`, or without any
+// if the threshold is unknown. Members keep their order; only an `ot` that changes moves to the
+// left end (section 3.5), and for one that is new the 33rd member leaves. Text that is no valid
+// tracestate is dropped as a whole.
+inline void write_trace_state(TraceStateBuffer& buffer, std::string_view trace_state,
+                              std::uint64_t threshold) noexcept {
+  buffer.clear();
+  if (!add_trace_state_line(buffer, trace_state)) {
+    buffer.clear();
+    trace_state = {};
+  }
+  const OtelTraceState told = parse_otel_member(trace_state);
+  const bool is_known = threshold < kThresholdEnd;
+  if (is_known ? told.threshold == threshold : !told.names_threshold) return;
+  const OtelMember member(told, threshold);
+  buffer.clear();
+  if (!member.view().empty()) buffer.add(member.view());
+  TextPieces pieces(trace_state, ',');
+  for (std::string_view piece; pieces.next(piece);) {
+    const std::string_view other = trim(piece);
+    if (!other.empty() && !is_otel_member(other)) buffer.add(other);
+  }
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_TRACE_STATE_HPP
+
+#endif  // !defined(WAGGLE_DISABLED) || defined(WAGGLE_IMPLEMENTATION)
+
+#if !defined(WAGGLE_DISABLED)
 
 // ---- waggle/api/open_span.hpp ----
 
@@ -3455,252 +4055,6 @@ void write_header(Carrier& carrier, std::string_view name, std::string_view valu
 
 #endif  // WAGGLE_API_HEADER_CARRIER_HPP
 
-// ---- waggle/api/trace_state_members.hpp ----
-
-// The members of a W3C tracestate header (Trace Context Level 2, section 3.3): strict validation
-// and bounded composition, as text and without allocation. What OpenTelemetry's own member says is
-// read and written in trace_state.hpp.
-#ifndef WAGGLE_API_TRACE_STATE_MEMBERS_HPP
-#define WAGGLE_API_TRACE_STATE_MEMBERS_HPP
-
-#include <cstddef>
-#include <cstring>
-#include <string_view>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// ---- grammar ----
-
-// Cuts text at each separator; a text without any is one piece, also if it is empty.
-class TextPieces {
- public:
-  TextPieces(std::string_view text, char separator) noexcept : rest_(text), separator_(separator) {}
-
-  // Moves on to the next piece; false once there is none left.
-  bool next(std::string_view& piece) noexcept {
-    if (is_done_) return false;
-    const std::size_t at = rest_.find(separator_);
-    piece = rest_.substr(0, at);
-    is_done_ = at == std::string_view::npos;
-    if (!is_done_) rest_.remove_prefix(at + 1);
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-  char separator_;
-  bool is_done_ = false;
-};
-
-constexpr bool is_lowercase_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
-constexpr bool is_decimal_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_optional_whitespace(char c) noexcept { return c == ' ' || c == '\t'; }
-
-// Removes the spaces and tabs that HTTP allows around a field's value (RFC 9110, section 5.5).
-constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_optional_whitespace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_optional_whitespace(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Section 3.3.1.3.1, as Level 2 has it: `@` is a character like any other but cannot come first.
-constexpr bool is_trace_state_key(std::string_view key) noexcept {
-  if (key.empty() || key.size() > 256) return false;
-  if (!is_lowercase_letter(key.front()) && !is_decimal_digit(key.front())) return false;
-  for (char c : key) {
-    const bool is_mark = c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
-    if (!is_mark && !is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
-  }
-  return true;
-}
-
-// Section 3.3.1.3.2: printable ASCII; spaces in front belong to the value, spaces behind do not.
-constexpr bool is_trace_state_value(std::string_view value) noexcept {
-  if (value.empty() || value.size() > 256 || value.back() == ' ') return false;
-  for (char c : value) {
-    if (c < ' ' || c > '~' || c == ',' || c == '=') return false;
-  }
-  return true;
-}
-
-// Tells whether a trimmed piece is `key=value` in full accordance with the grammar.
-constexpr bool is_trace_state_member(std::string_view member) noexcept {
-  const std::size_t at = member.find('=');
-  return at != std::string_view::npos && is_trace_state_key(member.substr(0, at)) &&
-         is_trace_state_value(member.substr(at + 1));
-}
-
-// ---- composition ----
-
-// A tracestate being composed, valid after every step: at most 32 members and 4,096 bytes (section
-// 3.3.1.5 asks for 512). What is too much leaves as whole members: first those over 128 characters,
-// then all, each from the right.
-class TraceStateBuffer {
- public:
-  static constexpr std::size_t kCapacity = 4096;
-  static constexpr std::size_t kLongestKept = 128;  // characters; longer members leave first
-  static constexpr unsigned kMemberLimit = 32;
-
-  TraceStateBuffer() noexcept = default;
-  TraceStateBuffer(const TraceStateBuffer&) = delete;
-  TraceStateBuffer& operator=(const TraceStateBuffer&) = delete;
-
-  // Returns the text so far; valid until the next change.
-  std::string_view view() const noexcept { return {text_, size_}; }
-
-  // Returns how many members were added, those included that had to leave.
-  unsigned member_count() const noexcept { return member_count_; }
-
-  void clear() noexcept {
-    size_ = 0;
-    member_count_ = 0;
-    has_dropped_long_ = false;
-  }
-
-  // Adds a valid member, which lies outside this buffer, at the right.
-  void add(std::string_view member) noexcept {
-    if (++member_count_ > kMemberLimit) return;
-    const bool is_long = member.size() > kLongestKept;
-    // Once a long member had to leave, long ones to the right of it leave too, even if they fit.
-    if (is_long && has_dropped_long_) return;
-    while (!is_long && !has_room(member) && drop_last_long()) {
-    }
-    if (has_room(member)) return append(member);
-    if (is_long) has_dropped_long_ = true;
-  }
-
- private:
-  static_assert((kMemberLimit - 1) * (kLongestKept + 1) <= kCapacity,
-                "of members that are not long only the last one allowed can lack room");
-
-  bool has_room(std::string_view member) const noexcept {
-    return size_ + (size_ != 0) + member.size() <= kCapacity;
-  }
-
-  void append(std::string_view member) noexcept {
-    if (size_ != 0) text_[size_++] = ',';
-    std::memcpy(text_ + size_, member.data(), member.size());
-    size_ += member.size();
-  }
-
-  // Removes the rightmost member over 128 characters, with one comma; false if there is none.
-  bool drop_last_long() noexcept {
-    std::size_t end = size_;
-    while (end != 0) {
-      const std::size_t comma = view().rfind(',', end - 1);
-      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      if (end - begin > kLongestKept) {
-        erase(begin, end);
-        has_dropped_long_ = true;
-        return true;
-      }
-      end = begin == 0 ? 0 : comma;
-    }
-    return false;
-  }
-
-  void erase(std::size_t begin, std::size_t end) noexcept {
-    if (end != size_) {
-      ++end;
-    } else if (begin != 0) {
-      --begin;
-    }
-    std::memmove(text_ + begin, text_ + end, size_ - end);
-    size_ -= end - begin;
-  }
-
-  std::size_t size_ = 0;
-  unsigned member_count_ = 0;
-  bool has_dropped_long_ = false;
-  char text_[kCapacity];
-};
-
-// Adds one header line to what the lines before it gave (RFC 9110, section 5.3: lines are joined in
-// order). Empty members are skipped, duplicate keys kept as they came. Returns false, and the whole
-// tracestate is then to be dropped, if any member is invalid or there are more than 32.
-inline bool add_trace_state_line(TraceStateBuffer& buffer, std::string_view line) noexcept {
-  TextPieces pieces(line, ',');
-  for (std::string_view piece; pieces.next(piece);) {
-    const std::string_view member = trim(piece);
-    if (member.empty()) continue;
-    if (!is_trace_state_member(member)) return false;
-    buffer.add(member);
-    if (buffer.member_count() > TraceStateBuffer::kMemberLimit) return false;
-  }
-  return true;
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_API_TRACE_STATE_MEMBERS_HPP
-
-// ---- waggle/core/utf8.hpp ----
-
-// Reads text as UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF), one
-// sequence after the other. Pure; any bytes will do.
-#ifndef WAGGLE_CORE_UTF8_HPP
-#define WAGGLE_CORE_UTF8_HPP
-
-#include <cstddef>
-#include <string_view>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";  // U+FFFD
-
-inline bool is_utf8_continuation(unsigned char byte) noexcept { return (byte & 0xc0) == 0x80; }
-
-// Says how many bytes belong together, and whether they are a character or stand for a bad one.
-struct Utf8Sequence {
-  std::size_t length;
-  bool is_valid;
-};
-
-// Says what may follow a first byte: the whole length (1: nothing may), and the range of the second
-// byte; the third and fourth are always 80..BF.
-struct Utf8Rule {
-  std::size_t length;
-  unsigned char least;
-  unsigned char most;
-};
-
-constexpr Utf8Rule utf8_rule(unsigned char first) noexcept {
-  if (first >= 0xc2 && first <= 0xdf) return {2, 0x80, 0xbf};
-  if (first == 0xe0) return {3, 0xa0, 0xbf};
-  if (first == 0xed) return {3, 0x80, 0x9f};
-  if (first >= 0xe1 && first <= 0xef) return {3, 0x80, 0xbf};
-  if (first == 0xf0) return {4, 0x90, 0xbf};
-  if (first >= 0xf1 && first <= 0xf3) return {4, 0x80, 0xbf};
-  if (first == 0xf4) return {4, 0x80, 0x8f};
-  return {1, 0, 0};
-}
-
-// Returns the sequence that `text`, which is not empty, begins with. A bad one is as long as it
-// could still have become valid, at least one byte: each such one is replaced by one U+FFFD
-// (Unicode, section 3.9, "substitution of maximal subparts"; browsers do the same).
-inline Utf8Sequence first_utf8_sequence(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const Utf8Rule rule = utf8_rule(byte(0));
-  if (rule.length == 1) return {1, byte(0) < 0x80};
-  if (text.size() == 1 || byte(1) < rule.least || byte(1) > rule.most) return {1, false};
-  for (std::size_t length = 2; length < rule.length; ++length) {
-    if (length == text.size() || !is_utf8_continuation(byte(length))) return {length, false};
-  }
-  return {rule.length, true};
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_CORE_UTF8_HPP
-
 // ---- waggle/api/baggage_header.hpp ----
 
 // The `baggage` header (W3C Baggage, section 3): read leniently, entry by entry, and written so
@@ -3865,198 +4219,6 @@ class BaggageHeader {
 }  // namespace waggle
 
 #endif  // WAGGLE_API_BAGGAGE_HEADER_HPP
-
-// ---- waggle/api/trace_state.hpp ----
-
-// OpenTelemetry's member of a tracestate, `ot=th:...;rv:...`, which carries the sampling threshold
-// from service to service (OpenTelemetry, TraceState Handling). Pure functions on text, without
-// allocation; used by inject(), extract(), the samplers and the collector.
-#ifndef WAGGLE_API_TRACE_STATE_HPP
-#define WAGGLE_API_TRACE_STATE_HPP
-
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <string_view>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// ---- reading ----
-
-// Thresholds have 56 bits; this is the first number that is none.
-constexpr std::uint64_t kThresholdEnd = std::uint64_t{1} << 56;
-constexpr std::size_t kThresholdDigits = 14;
-
-// What the `ot` member tells (OpenTelemetry, TraceState Handling).
-struct OtelTraceState {
-  std::string_view value;        // the member's whole value, for as long as the text
-  bool is_well_formed = false;   // a list of unique `key:value`; else nothing is read
-  bool names_threshold = false;  // there is a `th`, readable or not
-  bool has_randomness = false;   // there is a readable `rv`
-  std::uint64_t threshold = kUnknownThreshold;  // from `th`, if that is readable
-  std::uint64_t randomness = 0;                 // from `rv`
-};
-
-// A threshold as `th` shows it: 1 to 14 hexadecimal digits without trailing zeros.
-struct ThresholdText {
-  char digits[16];
-  std::size_t size;
-
-  operator std::string_view() const noexcept { return {digits + 2, size}; }
-};
-
-// Writes a threshold below kThresholdEnd: 0 is "0", one half "8".
-inline ThresholdText threshold_text(std::uint64_t threshold) noexcept {
-  ThresholdText text{{}, kThresholdDigits};
-  write_hex(text.digits, threshold);
-  while (text.size > 1 && text.digits[text.size + 1] == '0') --text.size;
-  return text;
-}
-
-// Reads a `th`: zeros are added at the right until there are 14 digits. Anything but 1 to 14
-// lowercase digits gives kUnknownThreshold.
-constexpr std::uint64_t read_threshold(std::string_view text) noexcept {
-  std::uint64_t threshold = 0;
-  if (text.size() > kThresholdDigits || !read_hex(text, threshold)) return kUnknownThreshold;
-  return threshold << 4 * (kThresholdDigits - text.size());
-}
-
-// Splits `key:value` of the `ot` member; false unless both keep to the grammar.
-constexpr bool read_otel_pair(std::string_view pair, std::string_view& key,
-                              std::string_view& value) noexcept {
-  const std::size_t at = pair.find(':');
-  if (at == std::string_view::npos || at == 0 || !is_lowercase_letter(pair.front())) return false;
-  key = pair.substr(0, at);
-  value = pair.substr(at + 1);
-  for (char c : key) {
-    if (!is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
-  }
-  for (char c : value) {
-    const bool is_letter = is_lowercase_letter(c) || (c >= 'A' && c <= 'Z');
-    if (!is_letter && !is_decimal_digit(c) && c != '.' && c != '_' && c != '-') return false;
-  }
-  return true;
-}
-
-// Tells whether `key` stands in a well-formed list of pairs.
-inline bool has_otel_key(std::string_view list, std::string_view key) noexcept {
-  TextPieces pairs(list, ';');
-  for (std::string_view pair, other, value; pairs.next(pair);) {
-    if (read_otel_pair(pair, other, value) && other == key) return true;
-  }
-  return false;
-}
-
-// Reads the value of an `ot` member. All of it or nothing: a list that breaks the grammar anywhere
-// or names a key twice tells nothing.
-inline OtelTraceState read_otel_value(std::string_view list) noexcept {
-  OtelTraceState told;
-  told.value = list;
-  if (list.size() > 256) return told;
-  TextPieces pairs(list, ';');
-  for (std::string_view pair, key, value; pairs.next(pair);) {
-    const auto before = static_cast<std::size_t>(pair.data() - list.data());
-    const bool is_bad = !read_otel_pair(pair, key, value) ||
-                        (before != 0 && has_otel_key(list.substr(0, before - 1), key));
-    if (is_bad) return {list, false, false, false, kUnknownThreshold, 0};
-    if (key == "th") {
-      told.names_threshold = true;
-      told.threshold = read_threshold(value);
-    } else if (key == "rv") {
-      told.has_randomness = value.size() == kThresholdDigits && read_hex(value, told.randomness);
-    }
-  }
-  told.is_well_formed = true;
-  return told;
-}
-
-constexpr bool is_otel_member(std::string_view member) noexcept {
-  return member.substr(0, 3) == "ot=";
-}
-
-// Reads the first `ot` member of a tracestate; what it does not tell stays unknown.
-inline OtelTraceState parse_otel_member(std::string_view trace_state) noexcept {
-  TextPieces members(trace_state, ',');
-  for (std::string_view piece; members.next(piece);) {
-    const std::string_view member = trim(piece);
-    if (is_otel_member(member)) return read_otel_value(member.substr(3));
-  }
-  return {};
-}
-
-// ---- writing ----
-
-// Composes `ot=...` with another threshold; the other pairs stay as they were. Empty if no pair is
-// left. Where a `th` would make the value longer than 256 characters there is none.
-class OtelMember {
- public:
-  OtelMember(const OtelTraceState& told, std::uint64_t threshold) noexcept {
-    if (threshold < kThresholdEnd) append("th:", threshold_text(threshold));
-    append_others(told);
-    if (size_ <= kPrefix + 256) return;
-    size_ = kPrefix;
-    append_others(told);
-  }
-
-  std::string_view view() const noexcept {
-    return size_ == kPrefix ? std::string_view{} : std::string_view(text_, size_);
-  }
-
- private:
-  static constexpr std::size_t kPrefix = 3;
-
-  // Only lists that were well-formed, and so not over 256 characters, are taken over.
-  void append_others(const OtelTraceState& told) noexcept {
-    if (!told.is_well_formed) return;
-    TextPieces pairs(told.value, ';');
-    for (std::string_view pair; pairs.next(pair);) {
-      if (pair.substr(0, 3) != "th:") append("", pair);
-    }
-  }
-
-  void append(std::string_view key, std::string_view rest) noexcept {
-    if (size_ != kPrefix) text_[size_++] = ';';
-    for (std::string_view part : {key, rest}) {
-      std::memcpy(text_ + size_, part.data(), part.size());
-      size_ += part.size();
-    }
-  }
-
-  std::size_t size_ = kPrefix;
-  char text_[kPrefix + 256 + 4 + kThresholdDigits] = {'o', 't', '='};
-};
-
-// Writes `trace_state`, which lies outside the buffer, with `threshold` as its `th`, or without any
-// if the threshold is unknown. Members keep their order; only an `ot` that changes moves to the
-// left end (section 3.5), and for one that is new the 33rd member leaves. Text that is no valid
-// tracestate is dropped as a whole.
-inline void write_trace_state(TraceStateBuffer& buffer, std::string_view trace_state,
-                              std::uint64_t threshold) noexcept {
-  buffer.clear();
-  if (!add_trace_state_line(buffer, trace_state)) {
-    buffer.clear();
-    trace_state = {};
-  }
-  const OtelTraceState told = parse_otel_member(trace_state);
-  const bool is_known = threshold < kThresholdEnd;
-  if (is_known ? told.threshold == threshold : !told.names_threshold) return;
-  const OtelMember member(told, threshold);
-  buffer.clear();
-  if (!member.view().empty()) buffer.add(member.view());
-  TextPieces pieces(trace_state, ',');
-  for (std::string_view piece; pieces.next(piece);) {
-    const std::string_view other = trim(piece);
-    if (!other.empty() && !is_otel_member(other)) buffer.add(other);
-  }
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_API_TRACE_STATE_HPP
 
 // ---- waggle/api/propagation.hpp ----
 
@@ -4453,15 +4615,7 @@ class [[nodiscard]] Span : public OpenSpan {
 
 #endif  // WAGGLE_API_SPAN_HPP
 
-// ---- waggle/trace.hpp ----
-
-// The light band: everything an instrumented file needs. It depends on no library, links with
-// nothing and starts nothing; until the program calls start() from waggle/sdk.hpp every call is a
-// no-op.
-#ifndef WAGGLE_TRACE_HPP
-#define WAGGLE_TRACE_HPP
-
-#endif  // WAGGLE_TRACE_HPP
+#endif  // !defined(WAGGLE_DISABLED)
 
 #if !defined(WAGGLE_IMPLEMENTATION) && !defined(WAGGLE_WITHOUT_IMPLEMENTATION)
 #define WAGGLE_WITHOUT_IMPLEMENTATION
@@ -4485,7 +4639,7 @@ int start(Arguments&&...) {
 
 #endif  // WAGGLE_IMPLEMENTATION
 
-#ifdef WAGGLE_IMPLEMENTATION
+#if defined(WAGGLE_IMPLEMENTATION)
 
 // ---- waggle/http/sigpipe_guard.hpp ----
 
@@ -15123,7 +15277,7 @@ inline Resource detect_resource() {
 
 // ---- waggle/setup/tracing.hpp ----
 
-// start(): the one call that turns tracing on, and the object that turns it off again.
+// A running tracer: how it is set up from what start() was told, and the object that turns it off.
 #ifndef WAGGLE_SETUP_TRACING_HPP
 #define WAGGLE_SETUP_TRACING_HPP
 
@@ -15137,6 +15291,9 @@ inline Resource detect_resource() {
 
 namespace waggle {
 inline namespace abi1 {
+namespace detail {
+struct Starter;
+}  // namespace detail
 
 // Stands for a running tracer: flushes and stops it when destroyed. Movable; always usable, also if
 // start() failed: then every call does nothing. Moving and destroying it are for one thread at a
@@ -15198,7 +15355,7 @@ class [[nodiscard]] Tracing {
   }
 
  private:
-  friend Tracing start(Config config);
+  friend struct detail::Starter;
 
   void begin(Config&& config);
 
@@ -15385,14 +15542,18 @@ inline void Tracing::begin(Config&& config) {
   }
 }
 
-// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
-// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
-// may be started again after it was shut down.
-inline Tracing start(Config config = {}) {
-  Tracing tracing;
-  if (!detail::completes([&] { tracing.begin(std::move(config)); })) tracing.lack_memory();
-  return tracing;
-}
+namespace detail {
+
+// Does what start() says.
+struct Starter {
+  static Tracing start(Config&& config) {
+    Tracing tracing;
+    if (!completes([&] { tracing.begin(std::move(config)); })) tracing.lack_memory();
+    return tracing;
+  }
+};
+
+}  // namespace detail
 
 // Returns what became of all spans so far. Any thread, at any time; takes no lock.
 inline Stats stats() {
@@ -15405,6 +15566,36 @@ inline Stats stats() {
 
 #endif  // WAGGLE_SETUP_TRACING_HPP
 
+// ---- waggle/setup/start.hpp ----
+
+// start(): the one call that turns tracing on.
+#ifndef WAGGLE_SETUP_START_HPP
+#define WAGGLE_SETUP_START_HPP
+
+#include <utility>
+
+namespace waggle {
+#ifdef WAGGLE_DISABLED
+inline namespace disabled1 {
+
+// Starts nothing, as WAGGLE_DISABLED wants it.
+inline Tracing start(Config = {}) { return {}; }
+
+}  // namespace disabled1
+#else
+inline namespace abi1 {
+
+// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
+// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
+// may be started again after it was shut down.
+inline Tracing start(Config config = {}) { return detail::Starter::start(std::move(config)); }
+
+}  // namespace abi1
+#endif
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_START_HPP
+
 // ---- waggle/sdk.hpp ----
 
 // The SDK band: what the one file that configures tracing includes. Needs libcurl, zlib and
@@ -15414,4 +15605,5 @@ inline Stats stats() {
 
 #endif  // WAGGLE_SDK_HPP
 
-#endif  // WAGGLE_IMPLEMENTATION
+#endif  // defined(WAGGLE_IMPLEMENTATION)
+

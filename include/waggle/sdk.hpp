@@ -13,6 +13,7 @@
 #include "waggle/sampling/rate_limiting_sampler.hpp"
 #include "waggle/sampling/ratio_sampler.hpp"
 #include "waggle/sampling/rule_sampler.hpp"
+#include "waggle/setup/start.hpp"
 #include "waggle/setup/tracing.hpp"
 #include "waggle/trace.hpp"
 

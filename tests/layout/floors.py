@@ -21,7 +21,7 @@ FLOORS = {
     "core/ids.hpp": 1, "core/random.hpp": 1, "core/ticks.hpp": 1, "core/value.hpp": 1,
     "core/value_traits.hpp": 1,
     "core/baggage.hpp": 1, "core/utf8.hpp": 1,
-    "core/context.hpp": 2, "core/record.hpp": 2, "core/scope.hpp": 2, "core/ring.hpp": 2, "core/thread_state.hpp": 2,
+    "core/context.hpp": 2, "core/link.hpp": 2, "core/record.hpp": 2, "core/scope.hpp": 2, "core/ring.hpp": 2, "core/thread_state.hpp": 2,
     "core/hub.hpp": 2,
     "api/": 3,
     "trace.hpp": 4,

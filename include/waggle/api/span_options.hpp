@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "waggle/core/hub.hpp"
+#include "waggle/core/context.hpp"
+#include "waggle/core/link.hpp"
+#include "waggle/core/record.hpp"
 #include "waggle/core/ticks.hpp"
 
 namespace waggle {

@@ -9,19 +9,13 @@
 #include <string_view>
 
 #include "waggle/core/context.hpp"
+#include "waggle/core/link.hpp"
 #include "waggle/core/record.hpp"
 #include "waggle/core/scope.hpp"
 #include "waggle/core/thread_state.hpp"
 
 namespace waggle {
 inline namespace abi1 {
-
-// Points to a span elsewhere that caused this one, with attributes of its own.
-struct Link {
-  SpanContext context;
-  Attributes attributes;
-};
-using Links = detail::Slice<Link>;
 
 namespace detail {
 

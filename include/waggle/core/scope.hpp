@@ -7,27 +7,53 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 #include "waggle/core/atomic.hpp"
 #include "waggle/core/record.hpp"
 
 namespace waggle {
 inline namespace abi1 {
+namespace detail {
+
+// Takes what Scope is made of. Measures literals by itself: through std::string_view g++ would make
+// a static Scope at run time, perhaps after a span of another file has used it.
+class ScopeText {
+ public:
+  constexpr ScopeText() noexcept = default;
+  constexpr ScopeText(const char* text) noexcept : text_(text) {  // NOLINT
+    while (text != nullptr && text[size_] != '\0') ++size_;
+  }
+  constexpr ScopeText(std::string_view text) noexcept  // NOLINT(google-explicit-constructor)
+      : text_(text.data()), size_(text.size()) {}
+  template <class Text, class = std::enable_if_t<std::is_class_v<Text>>>
+  constexpr ScopeText(const Text& text) noexcept  // NOLINT(google-explicit-constructor)
+      : ScopeText(std::string_view(text)) {}
+
+  constexpr std::size_t size() const noexcept { return size_; }
+  constexpr char operator[](std::size_t at) const noexcept { return text_[at]; }
+
+ private:
+  const char* text_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace detail
 
 // Names the code that makes spans. Meant for a `static const` object; all is copied, so it may be
 // made of temporaries. Name, version and schema URL share 208 bytes, what is longer is cut. Safe to
 // use from any thread, also before start() and in static constructors and destructors.
 class Scope {
  public:
-  constexpr explicit Scope(std::string_view name, std::string_view version = {},
-                           std::string_view schema_url = {}) noexcept
+  constexpr explicit Scope(detail::ScopeText name, detail::ScopeText version = {},
+                           detail::ScopeText schema_url = {}) noexcept
       : name_size_(copy(name, 0)),
         version_size_(copy(version, name_size_)),
         schema_url_size_(copy(schema_url, static_cast<std::size_t>(name_size_) + version_size_)) {}
 
   // The same with attributes: scalars, texts and bytes, 256 bytes in all. What is of another kind,
   // does not fit or has an empty key is counted as dropped; of equal keys the last one counts.
-  Scope(std::string_view name, std::string_view version, std::string_view schema_url,
+  Scope(detail::ScopeText name, detail::ScopeText version, detail::ScopeText schema_url,
         Attributes attributes) noexcept
       : Scope(name, version, schema_url) {
     for (const Attribute& attribute : attributes) {
@@ -58,7 +84,7 @@ class Scope {
   static constexpr std::size_t kCapacity = 208;
   static constexpr std::size_t kAttributeBytes = 256;
 
-  constexpr std::uint8_t copy(std::string_view part, std::size_t at) noexcept {
+  constexpr std::uint8_t copy(const detail::ScopeText& part, std::size_t at) noexcept {
     std::size_t size = part.size() < kCapacity - at ? part.size() : kCapacity - at;
     while (size < part.size() && size > 0 && is_continuation(part[size])) --size;
     for (std::size_t i = 0; i < size; ++i) text_[at + i] = part[i];

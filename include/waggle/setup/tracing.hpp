@@ -1,4 +1,4 @@
-// start(): the one call that turns tracing on, and the object that turns it off again.
+// A running tracer: how it is set up from what start() was told, and the object that turns it off.
 #ifndef WAGGLE_SETUP_TRACING_HPP
 #define WAGGLE_SETUP_TRACING_HPP
 
@@ -24,6 +24,9 @@
 
 namespace waggle {
 inline namespace abi1 {
+namespace detail {
+struct Starter;
+}  // namespace detail
 
 // Stands for a running tracer: flushes and stops it when destroyed. Movable; always usable, also if
 // start() failed: then every call does nothing. Moving and destroying it are for one thread at a
@@ -85,7 +88,7 @@ class [[nodiscard]] Tracing {
   }
 
  private:
-  friend Tracing start(Config config);
+  friend struct detail::Starter;
 
   void begin(Config&& config);
 
@@ -272,14 +275,18 @@ inline void Tracing::begin(Config&& config) {
   }
 }
 
-// Starts tracing. Everything may be left to the environment; what `config` says wins. On a mistake
-// tracing stays off and the result names every mistake at once. One tracer runs in a process; it
-// may be started again after it was shut down.
-inline Tracing start(Config config = {}) {
-  Tracing tracing;
-  if (!detail::completes([&] { tracing.begin(std::move(config)); })) tracing.lack_memory();
-  return tracing;
-}
+namespace detail {
+
+// Does what start() says.
+struct Starter {
+  static Tracing start(Config&& config) {
+    Tracing tracing;
+    if (!completes([&] { tracing.begin(std::move(config)); })) tracing.lack_memory();
+    return tracing;
+  }
+};
+
+}  // namespace detail
 
 // Returns what became of all spans so far. Any thread, at any time; takes no lock.
 inline Stats stats() {
