@@ -1528,10 +1528,10 @@ class Scope {
 
 // ---- waggle/api/disabled.hpp ----
 
-// The light band with WAGGLE_DISABLED defined: the same calls, and nothing behind them. They compile
-// to no code and bring no symbol; what is passed in is still evaluated. In a namespace of its own,
-// so that files with and without the definition may stand in one program. No context goes in or out:
-// a service that only hands traces on has to be compiled without it.
+// The light band with WAGGLE_DISABLED defined: the same calls, and nothing behind them. They
+// compile to no code and bring no symbol; what is passed in is still evaluated. In a namespace of
+// its own, so that files with and without the definition may stand in one program. No context goes
+// in or out: a service that only hands traces on has to be compiled without it.
 #ifndef WAGGLE_API_DISABLED_HPP
 #define WAGGLE_API_DISABLED_HPP
 
@@ -15030,6 +15030,41 @@ class Engine {
 
 #endif  // WAGGLE_SETUP_ENGINE_HPP
 
+// ---- waggle/setup/other_abi.hpp ----
+
+// Libraries of this program that were built against a waggle of another ABI: they cannot see its
+// tracer, and their spans go nowhere. That had better be said.
+#ifndef WAGGLE_SETUP_OTHER_ABI_HPP
+#define WAGGLE_SETUP_OTHER_ABI_HPP
+
+#include <dlfcn.h>
+
+#include <cstdint>
+#include <string>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Names the ABIs that are in this program besides its own, "2, 3"; empty if there is none. Sees the
+// program and the libraries that it was linked with, or opened with RTLD_GLOBAL.
+inline std::string other_abis() {
+  constexpr std::uint32_t kHighest = 9;
+  std::string numbers;
+  for (std::uint32_t abi = 1; abi <= kHighest; ++abi) {
+    const std::string symbol = "waggle_abi" + std::to_string(abi) + "_hub";
+    if (abi == kAbi || ::dlsym(RTLD_DEFAULT, symbol.c_str()) == nullptr) continue;
+    numbers.append(numbers.empty() ? "" : ", ").append(std::to_string(abi));
+  }
+  return numbers;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_OTHER_ABI_HPP
+
 // ---- waggle/setup/system_files.hpp ----
 
 // Reads what small files of the system tell about where a process runs. The parsing is pure; a file
@@ -15487,6 +15522,14 @@ inline void check(const Config& config, std::vector<std::string>& errors) {
   if (config.batch_spans == 0) errors.emplace_back("Config::batch_spans must be positive");
 }
 
+inline void tell_other_abis(Diagnostics& diagnostics) {
+  const std::string numbers = other_abis();
+  if (numbers.empty()) return;
+  diagnostics.always("parts of this program were built against a waggle with another ABI (" +
+                     numbers + ", not " + std::to_string(kAbi) +
+                     "): their spans are not recorded; build them against the same one");
+}
+
 // Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
 inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics) {
   if (equals_ignoring_case(environment.sdk_disabled, "true")) return true;
@@ -15539,6 +15582,7 @@ inline void Tracing::begin(Config&& config) {
     errors_.emplace_back(problem);
   } else {
     engine_ = engine;
+    detail::tell_other_abis(*diagnostics);
   }
 }
 

@@ -1,7 +1,7 @@
-// The light band with WAGGLE_DISABLED defined: the same calls, and nothing behind them. They compile
-// to no code and bring no symbol; what is passed in is still evaluated. In a namespace of its own,
-// so that files with and without the definition may stand in one program. No context goes in or out:
-// a service that only hands traces on has to be compiled without it.
+// The light band with WAGGLE_DISABLED defined: the same calls, and nothing behind them. They
+// compile to no code and bring no symbol; what is passed in is still evaluated. In a namespace of
+// its own, so that files with and without the definition may stand in one program. No context goes
+// in or out: a service that only hands traces on has to be compiled without it.
 #ifndef WAGGLE_API_DISABLED_HPP
 #define WAGGLE_API_DISABLED_HPP
 

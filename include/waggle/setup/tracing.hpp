@@ -20,6 +20,7 @@
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
+#include "waggle/setup/other_abi.hpp"
 #include "waggle/setup/resource_detection.hpp"
 
 namespace waggle {
@@ -220,6 +221,14 @@ inline void check(const Config& config, std::vector<std::string>& errors) {
   if (config.batch_spans == 0) errors.emplace_back("Config::batch_spans must be positive");
 }
 
+inline void tell_other_abis(Diagnostics& diagnostics) {
+  const std::string numbers = other_abis();
+  if (numbers.empty()) return;
+  diagnostics.always("parts of this program were built against a waggle with another ABI (" +
+                     numbers + ", not " + std::to_string(kAbi) +
+                     "): their spans are not recorded; build them against the same one");
+}
+
 // Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
 inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics) {
   if (equals_ignoring_case(environment.sdk_disabled, "true")) return true;
@@ -272,6 +281,7 @@ inline void Tracing::begin(Config&& config) {
     errors_.emplace_back(problem);
   } else {
     engine_ = engine;
+    detail::tell_other_abis(*diagnostics);
   }
 }
 
