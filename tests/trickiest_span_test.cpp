@@ -72,7 +72,7 @@ void set_nested(Span& span) {
                          {"map", counts},
                          {"rows", std::vector<std::vector<double>>{{0.5}, {}}},
                          {"list", "the last of equal keys counts"}});
-  span.set_attribute("too deep", List{List{List{List{List{1}}}}});
+  span.set_attribute("too deep", List{1, List{2, List{3, List{4, List{5, 6}}}}});
 }
 
 // Records it with a remote parent whose tracestate has a threshold, and with every limit passed.

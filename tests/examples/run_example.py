@@ -12,6 +12,7 @@ import os
 import pathlib
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -151,6 +152,53 @@ def test_hello(folder):
     expect(quiet.returncode == 0, "it ends well without a terminal")
     expect(len(quiet.stdout.splitlines()) == 1, "without a terminal it says one line")
     expect_text(quiet.stdout, "HONEYCOMB_API_KEY")
+
+
+def run_quietly(program):
+    """Runs a program that needs neither terminal nor destination; returns what it wrote."""
+    done = subprocess.run([program], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=60, encoding="utf-8", check=False)
+    print(done.stdout)
+    expect(done.returncode == 0, f"{program.name} ends well")
+    return done.stdout
+
+
+def test_many_files(folder):
+    expect_text(run_quietly(folder / "03_many_files"), "place-order", "order.id=42", "charge", "amount.cents=420")
+
+
+def test_own_exporter(folder):
+    output = run_quietly(folder / "04_own_exporter")
+    expect_text(output, "request     10 spans", "query       10 spans", "ms in all")
+    expect("health" not in output, "what the filter dropped is not there")
+
+
+def test_threads(folder):
+    output = run_quietly(folder / "05_threads")
+    expect(output.count("resize") == 2, "both threads' spans are in the trace")
+    expect_text(output, "publish", "upload", "bytes=4096")
+    expect(output.count("trace ") <= 1, "it is one trace")
+
+
+def test_single_header(folder):
+    expect_text(run_quietly(folder / "06_single_header"), "checkout", "charge-card", "amount=42.5")
+
+
+def test_poll_in_my_loop(folder):
+    expect_text(run_quietly(folder / "07_poll_in_my_loop"), "turn", "3 spans on their way or delivered")
+
+
+def test_signals(folder):
+    with subprocess.Popen([folder / "08_signals"], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8") as process:
+        output = process.stdout.readline()
+        while output and "serving" not in output:
+            output += process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        output += process.communicate(timeout=60)[0]
+    print(output)
+    expect(process.returncode == 0, "it ends well")
+    expect_text(output, "handle-request", f"ended by signal {signal.SIGTERM.value}, all sent")
 
 
 def test_traces(folder):

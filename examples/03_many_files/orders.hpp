@@ -1,0 +1,6 @@
+#ifndef ORDERS_HPP
+#define ORDERS_HPP
+
+void place_order(int order);
+
+#endif  // ORDERS_HPP

@@ -1,0 +1,6 @@
+#ifndef PAYMENTS_HPP
+#define PAYMENTS_HPP
+
+bool charge(int cents);
+
+#endif  // PAYMENTS_HPP
