@@ -158,7 +158,9 @@ pkg_config() {
 }
 
 grpc() {
-  if ! pkg-config --exists grpc++ protobuf absl_strings; then
+  local headers='#include <grpcpp/grpcpp.h>\n#include <google/protobuf/empty.pb.h>\n'
+  # shellcheck disable=SC2059  # the text is its own format
+  if ! printf "$headers" | "$compiler" -M -x c++ - > /dev/null 2>&1; then
     echo "skipped: grpc needs the packages libgrpc++-dev and libprotobuf-dev"
     skipped=$((skipped + 1))
     return
