@@ -64,7 +64,7 @@ class WaggleConan(ConanFile):
     def describe_sdk(self, sdk):
         sdk.set_property("cmake_target_name", "waggle::sdk")
         sdk.set_property("pkg_config_name", "waggle-sdk")
-        sdk.bindirs, sdk.libdirs = [], []
+        sdk.includedirs, sdk.bindirs, sdk.libdirs = [], [], []
         sdk.requires = ["light", "libcurl::libcurl", "zlib::zlib", "nlohmann_json::nlohmann_json"]
         if self.settings.os == "Linux":
             sdk.system_libs = ["pthread", "dl"]
