@@ -59,9 +59,10 @@ build() {
 
 make_package() {
   local place=$work/first
-  configure "$root" "$work/waggle" -DCMAKE_INSTALL_PREFIX="$place" -DWAGGLE_BUILD_TESTS=OFF \
-    -DWAGGLE_BUILD_BENCH=OFF -DWAGGLE_BUILD_EXAMPLES=OFF &&
-    cmake --install "$work/waggle" >> "$work/waggle.log" 2>&1 && mv "$place" "$package" && return
+  {
+    cd "$root" && cmake --preset install -B "$work/waggle" -DCMAKE_CXX_COMPILER="$compiler" &&
+      cmake --install "$work/waggle" --prefix "$place" && mv "$place" "$package"
+  } > "$work/waggle.log" 2>&1 && return
   cat "$work/waggle.log"
   fail "cannot be installed"
   return 1

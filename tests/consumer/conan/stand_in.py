@@ -43,6 +43,7 @@ class Components(dict):
 
 
 def load_recipe():
+    sys.dont_write_bytecode = True
     conan = types.ModuleType("conan")
     conan.ConanFile = object
     tools, build, files = (types.ModuleType(f"conan.tools{end}") for end in ("", ".build", ".files"))
