@@ -130,7 +130,7 @@ find_package() {
 }
 
 find_package_light() {
-  local without=(-DCMAKE_DISABLE_FIND_PACKAGE_{Threads,CURL,ZLIB,nlohmann_json}=ON)
+  local without=(-DCMAKE_DISABLE_FIND_PACKAGE_{Threads,CURL,ZLIB,nlohmann_json}"=ON")
   install_for find_package_light || return
   ls -d "$package"/lib* 2> /dev/null && fail "something is installed where architectures are named"
   build find_package_light "$here/find_package_light" "${without[@]}" || return
