@@ -25,7 +25,7 @@ describe() {
     asan) echo "clang 19, C++20, AddressSanitizer and UndefinedBehaviorSanitizer: the whole suite" ;;
     tsan) echo "g++ 12, C++17, ThreadSanitizer: the doctest files" ;;
     clang14) echo "clang 14, C++17: every header alone, the light band's tests" ;;
-    noexcept) echo "g++ 12, C++17, -fno-exceptions -fno-rtti: the library and its tests" ;;
+    noexcept) echo "g++ 12, C++17, -fno-exceptions -fno-rtti, from the single header: the doctest files" ;;
     tidy) echo "clang-tidy 14: every header" ;;
     *) return 1 ;;
   esac
