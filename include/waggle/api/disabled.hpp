@@ -73,7 +73,7 @@ class CurrentSpan : public OpenSpan {
   CurrentSpan() noexcept = default;
 };
 
-inline CurrentSpan current_span() noexcept { return {}; }
+inline CurrentSpan current_span() noexcept { return CurrentSpan(); }
 inline SpanContext current_context() noexcept { return {}; }
 
 class [[nodiscard]] [[maybe_unused]] ContextGuard {
