@@ -55,7 +55,7 @@ HOMES = {
               "setup/engine.hpp"],
     "functional": ["sdk/span_filter.hpp"],
     "iostream": [], "regex": [], "future": [], "filesystem": [], "sstream": [],
-    "httplib.h": ["instrument/httplib.hpp"], "openssl/": [], "doctest/": [],
+    "httplib.h": ["instrument/httplib_client.hpp", "instrument/httplib_server.hpp"], "openssl/": [], "doctest/": [],
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">]', re.MULTILINE)

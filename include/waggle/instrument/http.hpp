@@ -42,7 +42,7 @@ struct HttpServerRequest {
   std::string_view scheme = "http";
   std::string_view peer_address{};  // who is connected: the client, or the nearest proxy
   int peer_port = 0;
-  std::string_view protocol_version{};  // "1.1", "2"
+  std::string_view protocol_version{};  // "1.1" or "HTTP/1.1", "2"
   HttpConventions conventions{};
 };
 
@@ -117,7 +117,7 @@ class BasicHttpServerSpan : public BasicHttpSpan<AnySpan> {
     attributes.add("client.address", way.client(request.peer_address));
     attributes.add("network.peer.address", request.peer_address);
     attributes.add("network.peer.port", request.peer_port);
-    attributes.add("network.protocol.version", request.protocol_version);
+    attributes.add("network.protocol.version", detail::http_version(request.protocol_version));
     attributes.add("user_agent.original", way.user_agent());
     return AnySpan{detail::http_server_scope, name, options, attributes.view()};
   }

@@ -80,6 +80,11 @@ struct HttpMethod {
   std::string_view in_name;
 };
 
+// Returns "1.1" of "HTTP/1.1", as some libraries write it.
+constexpr std::string_view http_version(std::string_view text) noexcept {
+  return text.substr(0, 5) == "HTTP/" ? text.substr(5) : text;
+}
+
 // A span's name: the method, and the pattern if there is one. Never the path, which is anyone's.
 class HttpSpanName {
  public:
@@ -124,9 +129,10 @@ class BasicHttpSpan {
     span_.set_attribute("error.type", text.view());
   }
 
-  // Tells the version that was spoken: "1.1", "2".
+  // Tells the version that was spoken: "1.1" or "HTTP/1.1", "2".
   void set_protocol_version(std::string_view version) noexcept {
-    if (!version.empty()) span_.set_attribute("network.protocol.version", version);
+    const std::string_view number = detail::http_version(version);
+    if (!number.empty()) span_.set_attribute("network.protocol.version", number);
   }
 
   // Keeps a header that you have chosen, since headers may hold secrets: all its values, in
