@@ -150,29 +150,44 @@ class BasicHttpClientSpan : public BasicHttpSpan<AnySpan> {
     if (count > 0) this->span().set_attribute("http.request.resend_count", count);
   }
 
-  // Tells the method and the pattern if they turn out to be others than the span started with.
+  // Tells method, pattern and URL if they turn out to be others than the span started with; what is
+  // empty stays.
   void correct(const HttpClientRequest& request) noexcept {
-    this->set_method(detail::HttpMethod(request.method, request.conventions));
-    this->set_pattern("url.template", request.url_template);
+    if (!request.method.empty()) {
+      this->set_method(detail::HttpMethod(request.method, request.conventions));
+      this->set_pattern("url.template", request.url_template);
+    }
+    const StartUrl url(request);
+    this->span().set_attributes(url.attributes.view());
   }
 
  private:
+  // What the URL makes known.
+  struct StartUrl {
+    explicit StartUrl(const HttpClientRequest& request) noexcept : parts(request.url) {
+      if (request.url.empty()) return;
+      detail::append_redacted_url(full, parts, request.conventions.redacted_query_keys);
+      attributes.add("url.full", full.view());
+      attributes.add("server.address", parts.server.host);
+      attributes.add("server.port", parts.server.port);
+    }
+
+    detail::TargetUrl parts;
+    detail::BoundedText<4096> full;
+    detail::StartAttributes attributes;
+  };
+
   static AnySpan start(const HttpClientRequest& request) noexcept {
     SpanOptions options;
     options.kind = SpanKind::Client;
     const detail::HttpMethod method(request.method, request.conventions);
     const detail::HttpSpanName name(method.in_name, request.url_template);
-    const detail::TargetUrl url(request.url);
-    detail::BoundedText<4096> full;
-    detail::append_redacted_url(full, url, request.conventions.redacted_query_keys);
-    detail::StartAttributes attributes;
-    method.add_to(attributes);
-    attributes.add("url.full", full.view());
-    attributes.add("url.template", request.url_template);
-    attributes.add("server.address", url.server.host);
-    attributes.add("server.port", url.server.port);
-    attributes.add("http.request.resend_count", request.resend_count);
-    return AnySpan{detail::http_client_scope, name.view(), options, attributes.view()};
+    if (detail::current_session() == 0) return AnySpan{name.view(), options};
+    StartUrl url(request);
+    method.add_to(url.attributes);
+    url.attributes.add("url.template", request.url_template);
+    url.attributes.add("http.request.resend_count", request.resend_count);
+    return AnySpan{detail::http_client_scope, name.view(), options, url.attributes.view()};
   }
 };
 
