@@ -55,6 +55,7 @@ HOMES = {
               "setup/engine.hpp"],
     "functional": ["sdk/span_filter.hpp"],
     "iostream": [], "regex": [], "future": [], "filesystem": [], "sstream": [],
+    "asio/": ["instrument/asio.hpp"],
     "httplib.h": ["instrument/httplib_client.hpp", "instrument/httplib_server.hpp"], "openssl/": [], "doctest/": [],
 }
 
