@@ -4,9 +4,12 @@
 //   asio::post(executor, [] { send_mail(); });
 //
 // A handler of an asynchronous operation runs long after that was begun: bind the handler itself,
-// timer.async_wait(waggle::bind(on_timer)).
+// timer.async_wait(waggle::bind(on_timer)). Empty where exceptions are off, unless asio was told
+// so.
 #ifndef WAGGLE_INSTRUMENT_ASIO_HPP
 #define WAGGLE_INSTRUMENT_ASIO_HPP
+
+#if defined(__cpp_exceptions) || defined(ASIO_NO_EXCEPTIONS)
 
 #include <asio/execution/execute.hpp>
 #include <asio/prefer.hpp>
@@ -68,5 +71,7 @@ class AsioContextExecutor {
 
 }  // namespace abi1
 }  // namespace waggle
+
+#endif
 
 #endif  // WAGGLE_INSTRUMENT_ASIO_HPP

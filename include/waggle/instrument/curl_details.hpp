@@ -130,6 +130,7 @@ inline curl_slist* merged_headers(const curl_slist* own, const SpanContext& cont
   if (!context.is_valid() && context.baggage().empty()) return nullptr;
   CurlHeaderList list;
   bool is_complete = true;
+  constexpr std::string_view kEnd("\0", 1);
   for (; own != nullptr; own = own->next) {
     if (!is_replaced(own->data, context)) append_header(list, own->data, is_complete);
   }
@@ -137,7 +138,7 @@ inline curl_slist* merged_headers(const curl_slist* own, const SpanContext& cont
     BoundedText<BaggageBuffer::kHeaderLimit + 64> line(name);
     line.append(": ");
     line.append(value);
-    line.append({"", 1});
+    line.append(kEnd);
     append_header(list, line.view().data(), is_complete);
   });
   return is_complete ? list.release() : nullptr;

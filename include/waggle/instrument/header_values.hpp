@@ -13,8 +13,8 @@ namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
-// Keeps the first value of a header, at most kCapacity bytes of it.
-template <std::size_t kCapacity>
+// Keeps the first value of a header, at most Capacity bytes of it.
+template <std::size_t Capacity>
 class FirstHeader final : public HeaderReader {
  public:
   template <class Carrier>
@@ -28,7 +28,7 @@ class FirstHeader final : public HeaderReader {
   std::string_view view() const noexcept { return text_.view(); }
 
  private:
-  BoundedText<kCapacity> text_;
+  BoundedText<Capacity> text_;
 };
 
 // Keeps the values of a header in order: at most eight, 2,048 bytes in all.

@@ -85,8 +85,8 @@ template <class Server, class Call, class Handler>
 auto traced_handler(std::string route, Handler handler) {
   using Request = const httplib::Request&;
   using Response = httplib::Response&;
-  constexpr bool is_plain = std::is_invocable_v<Handler&, Request, Response>;
-  using Taken = std::conditional_t<is_plain, typename Server::Handler,
+  constexpr bool kIsPlain = std::is_invocable_v<Handler&, Request, Response>;
+  using Taken = std::conditional_t<kIsPlain, typename Server::Handler,
                                    typename Server::HandlerWithContentReader>;
   return Taken{
       [route = std::move(route), handler = std::move(handler)](auto&&... arguments) mutable {

@@ -22,14 +22,14 @@ constexpr std::string_view kRedactedQueryKeys =
 namespace detail {
 
 // Collects text up to a fixed size; what is longer is cut.
-template <std::size_t kCapacity>
+template <std::size_t Capacity>
 class BoundedText {
  public:
   BoundedText() noexcept = default;
   explicit BoundedText(std::string_view text) noexcept { append(text); }
 
   void append(std::string_view text) noexcept {
-    const std::size_t room = kCapacity - size_;
+    const std::size_t room = Capacity - size_;
     const std::size_t size = text.size() < room ? text.size() : room;
     if (size != 0) std::memcpy(text_ + size_, text.data(), size);
     size_ += size;
@@ -47,7 +47,7 @@ class BoundedText {
 
  private:
   std::size_t size_ = 0;
-  char text_[kCapacity];
+  char text_[Capacity];
 };
 
 // Tells whether a list that is separated by commas holds `name`, in the same case.
