@@ -10,6 +10,7 @@
 #include <vector>
 #include <waggle/instrument/httplib.hpp>
 
+#include "support/certificates.hpp"
 #include "support/raw_server.hpp"
 #include "support/recording.hpp"
 
@@ -21,16 +22,18 @@ using waggle::SpanKind;
 using waggle::StatusCode;
 
 // A server on a port of its own, served by a thread until the end of the test.
-class Serving {
+template <class Server>
+class BasicServing {
  public:
-  explicit Serving(const std::function<void(waggle::HttplibServer&)>& set_up) {
+  template <class SetUp, class... Arguments>
+  explicit BasicServing(SetUp set_up, const Arguments&... arguments) : server_(arguments...) {
     set_up(server_);
     server_.set_keep_alive_max_count(1);  // so that no idle connection keeps a thread at the end
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();
   }
-  ~Serving() { stop(); }
+  ~BasicServing() { stop(); }
 
   // Ends the server; every span of a request has ended then.
   void stop() {
@@ -45,10 +48,11 @@ class Serving {
   }
 
  private:
-  waggle::HttplibServer server_;
+  Server server_;
   int port_ = 0;
   std::thread thread_;
 };
+using Serving = BasicServing<waggle::HttplibServer>;
 
 // Serves one request and returns its span.
 template <class Ask>
@@ -304,6 +308,25 @@ TEST_CASE("the client's span is the parent of the server's") {
   CHECK(client.attribute("http.response.status_code") == 200);
   CHECK(client.attribute("network.protocol.version") == "1.1");
   CHECK(client.scope_name == "waggle.http.client");
+}
+
+TEST_CASE("over TLS the scheme is https, on both sides") {
+  waggle_test::Recording recording;
+  waggle_test::CertificateAuthority authority("the bees");
+  const waggle_test::CertificateFiles files = authority.issue("localhost");
+  BasicServing<waggle::HttplibSslServer> serving([](auto& server) { server.Get("/", answer); },
+                                                 files.certificate.c_str(), files.key.c_str());
+  const std::string origin = "https://localhost:" + std::to_string(serving.port());
+  waggle::HttplibClient stranger{origin};
+  CHECK_FALSE(stranger.at("/stranger").Get("/"));
+  waggle::HttplibClient client{origin};
+  client->set_ca_cert_path(authority.file());
+  CHECK(client.at("/friend").Get("/")->status == 200);
+  serving.stop();
+  CHECK(recording.find("GET /").attribute("url.scheme") == "https");
+  CHECK(recording.find("GET /friend").attribute("url.full") == origin + "/");
+  CHECK(recording.find("GET /friend").attribute("server.address") == "localhost");
+  CHECK(recording.find("GET /stranger").attribute("error.type") == "server_certificate_invalid");
 }
 
 TEST_CASE("the client's calls take what httplib's take") {
