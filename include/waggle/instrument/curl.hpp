@@ -21,8 +21,8 @@
 namespace waggle {
 inline namespace abi1 {
 
-// Tells what libcurl's handle cannot tell about a request. Views, for the duration of the call,
-// but for `headers`.
+// Tells what libcurl's handle cannot tell about a request. Views, for the duration of the call; but
+// `headers` and `conventions` until the request is finished.
 struct CurlRequestOptions {
   std::string_view method{};        // empty: what libcurl says, which before the request is a guess
   std::string_view url_template{};  // the pattern, such as "/users/{id}": names the span
@@ -75,7 +75,7 @@ class [[nodiscard]] CurlRequest {
 
   // Performs the request as curl_easy_perform() does, with the span as the current one for your
   // callbacks, and finishes it.
-  CURLcode perform() noexcept {
+  CURLcode perform() {
     const ContextGuard guard{span_.span()};
     const CURLcode code = curl_easy_perform(easy_);
     finish(code);
@@ -135,7 +135,7 @@ class [[nodiscard]] CurlRequest {
   CURL* easy_;  // null once finished
   curl_slist* own_headers_;
   detail::CurlHeaderList headers_;
-  detail::BoundedText<200> url_template_;
+  detail::BoundedText<256> url_template_;
   HttpConventions conventions_;
   bool is_method_given_;
   bool is_url_known_;  // not with CURLOPT_CURLU
