@@ -190,6 +190,21 @@ TEST_CASE("an exception is an event of the span, an error, and httplib's answer 
   CHECK(span.events[0].attributes.at("exception.message") == "the hive is empty");
 }
 
+TEST_CASE("a span of one's own server has failed where an exception leaves it") {
+  waggle_test::Recording recording;
+  const auto handle = [](const char* route, int status) {
+    waggle::HttpServerSpan span{{"GET", "/", route}, httplib::Headers{}};
+    if (status != 0) span.set_status_code(status);
+    throw std::runtime_error("the hive is empty");
+  };
+  CHECK_THROWS(handle("/lost", 0));
+  CHECK_THROWS(handle("/answered", 404));
+  CHECK(recording.find("GET /lost").status == StatusCode::Error);
+  CHECK(recording.find("GET /lost").attribute("error.type") == "_OTHER");
+  CHECK(recording.find("GET /lost").status_message == "left by an exception");
+  CHECK(recording.find("GET /answered").status == StatusCode::Unset);
+}
+
 TEST_CASE("the program's exception handler decides what becomes of an exception") {
   const auto span = span_of(
       [](auto& server) {

@@ -7,7 +7,7 @@
 //                                 request.headers};
 //     answer(request, response);
 //     span.set_status_code(response.status);
-//   }
+//   }                                            // left by an exception, it has failed
 //
 // and four any client:
 //

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <new>
 #include <string_view>
+#include <type_traits>
 
 #include "waggle/instrument/header_values.hpp"
 #include "waggle/instrument/url.hpp"
@@ -104,6 +105,18 @@ class HttpSpanName {
 template <class AnySpan>
 class BasicHttpSpan {
  public:
+  BasicHttpSpan(BasicHttpSpan&&) = default;
+  BasicHttpSpan& operator=(BasicHttpSpan&&) = default;
+
+  // Ends the span. One of a scope that is left by an exception has failed, unless its outcome was
+  // told before.
+  ~BasicHttpSpan() {
+    if constexpr (std::is_same_v<AnySpan, Span>) {
+      const bool is_left = detail::uncaught_exceptions() > uncaught_;
+      if (is_left && !has_outcome_) fail("_OTHER", "left by an exception");
+    }
+  }
+
   // Returns the span, for attributes of your own, events and exceptions.
   AnySpan& span() noexcept { return span_; }
 
@@ -113,6 +126,7 @@ class BasicHttpSpan {
   // Tells that there was no proper answer, and why: `error_type` is one of a few fixed texts, such
   // as "timeout". Cancelling a request is no failure.
   void fail(std::string_view error_type, std::string_view description = {}) noexcept {
+    has_outcome_ = true;
     has_error_type_ = true;
     span_.set_attribute("error.type", error_type.empty() ? "_OTHER" : error_type);
     span_.set_status(StatusCode::Error, description);
@@ -120,6 +134,7 @@ class BasicHttpSpan {
 
   // Tells the answer's status; what counts as a failure is is_http_error().
   void set_status_code(int status_code) noexcept {
+    has_outcome_ = true;
     span_.set_attribute("http.response.status_code", status_code);
     if (!is_http_error(kind_, status_code)) return;
     span_.set_status(StatusCode::Error);
@@ -178,7 +193,9 @@ class BasicHttpSpan {
   }
 
   SpanKind kind_;
+  bool has_outcome_ = false;
   bool has_error_type_ = false;
+  unsigned uncaught_ = detail::uncaught_exceptions();
   detail::BoundedText<24> method_;
   AnySpan span_;
 };
