@@ -105,8 +105,8 @@ class HttpSpanName {
 template <class AnySpan>
 class BasicHttpSpan {
  public:
-  BasicHttpSpan(BasicHttpSpan&&) = default;
-  BasicHttpSpan& operator=(BasicHttpSpan&&) = default;
+  BasicHttpSpan(BasicHttpSpan&&) noexcept = default;
+  BasicHttpSpan& operator=(BasicHttpSpan&&) noexcept = default;
 
   // Ends the span. One of a scope that is left by an exception has failed, unless its outcome was
   // told before.
