@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 all_cells=(dev asan tsan clang14 noexcept tidy)
 packages=(g++ cmake ninja-build python3 pkg-config doctest-dev libcurl4-openssl-dev zlib1g-dev
-  nlohmann-json3-dev libcpp-httplib-dev libssl-dev openssl ca-certificates curl nghttp2-server clang-format-14
+  nlohmann-json3-dev libcpp-httplib-dev libasio-dev libssl-dev openssl ca-certificates curl nghttp2-server clang-format-14
   universal-ctags valgrind)
 matrix_packages=(g++-12 clang-14 clang-tidy-14 clang-19 libclang-rt-19-dev llvm-19
   libgrpc++-dev libprotobuf-dev)

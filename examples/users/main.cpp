@@ -4,8 +4,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <waggle/instrument/httplib.hpp>
 
-#include "common/http_tracing.hpp"
 #include "common/service.hpp"
 #include "common/tracing_config.hpp"
 
@@ -44,8 +44,8 @@ int main(int argc, char** argv) {
   waggle::Tracing tracing = waggle::start(tracing_config("users"));
   report_errors(tracing);
 
-  httplib::Server server;
-  server.Get("/api/users/([^/]+)", traced("/api/users/{handle}", get_user));
+  waggle::HttplibServer server;
+  server.Get("/api/users/([^/]+)", "/api/users/{handle}", get_user);
 
   if (!serve(server, port, stop_signals)) return 1;
   stop_tracing(tracing);

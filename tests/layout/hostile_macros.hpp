@@ -25,6 +25,7 @@
 #define Nonconvex 1
 #define ERROR 0
 #define NO_ERROR 0L
+#undef DELETE  // glibc has one too
 #define DELETE (0x00010000L)
 #define CONST const
 #define VOID void
