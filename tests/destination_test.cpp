@@ -13,7 +13,7 @@ using waggle::detail::traces_url;
 
 namespace {
 
-constexpr const char* kKey = "hcaik_01abcdefghijklmnopqrstuvwxyz";
+constexpr const char* kKey = "hcaik_01abcdefghijklmnopqrstuvwx0123456789abcdefghijklmnopqrstuv";
 
 struct NoExporter final : waggle::Exporter {
   waggle::ExportResult export_batch(const waggle::Batch&, waggle::Deadline) noexcept override {
@@ -35,10 +35,10 @@ std::string header(const Destination& destination, const std::string& name) {
 
 // No message may show a key.
 bool shows(const Destination& destination, const std::string& secret) {
-  for (const auto& text : destination.errors) {
+  for (const auto& text : destination.report.errors) {
     if (text.find(secret) != text.npos) return true;
   }
-  for (const auto& text : destination.warnings) {
+  for (const auto& text : destination.report.warnings) {
     if (text.find(secret) != text.npos) return true;
   }
   return false;
@@ -48,22 +48,22 @@ bool shows(const Destination& destination, const std::string& secret) {
 
 TEST_CASE("a key alone goes to Honeycomb's US endpoint") {
   Environment environment;
-  environment.honeycomb_api_key = kKey;
+  environment.set("HONEYCOMB_API_KEY", kKey);
   const Destination destination = decide({}, environment);
   CHECK(destination.kind == DestinationKind::Otlp);
   CHECK(destination.otlp.url == "https://api.honeycomb.io/v1/traces");
   CHECK(destination.otlp.is_honeycomb);
   CHECK(destination.otlp.compress);
   CHECK(header(destination, "x-honeycomb-team") == kKey);
-  CHECK(destination.errors.empty());
+  CHECK(destination.report.errors.empty());
 }
 
 TEST_CASE("HONEYCOMB_API_ENDPOINT chooses the region or a proxy of Honeycomb's") {
   Environment environment;
-  environment.honeycomb_api_key = kKey;
-  environment.honeycomb_endpoint = "https://api.eu1.honeycomb.io";
+  environment.set("HONEYCOMB_API_KEY", kKey);
+  environment.set("HONEYCOMB_API_ENDPOINT", "https://api.eu1.honeycomb.io");
   CHECK(decide({}, environment).otlp.url == "https://api.eu1.honeycomb.io/v1/traces");
-  environment.honeycomb_endpoint = "https://refinery.example.com:8443/";
+  environment.set("HONEYCOMB_API_ENDPOINT", "https://refinery.example.com:8443/");
   const Destination own = decide({}, environment);
   CHECK(own.otlp.url == "https://refinery.example.com:8443/v1/traces");
   CHECK(header(own, "x-honeycomb-team") == kKey);
@@ -74,13 +74,13 @@ TEST_CASE(
   Config config;
   config.endpoint = "http://localhost:4318";
   Environment environment;
-  environment.honeycomb_api_key = kKey;
-  environment.otlp_endpoint = "https://collector.example.com";
+  environment.set("HONEYCOMB_API_KEY", kKey);
+  environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com");
   CHECK(decide(config, environment, true).otlp.url == "http://localhost:4318/v1/traces");
   CHECK(decide({}, environment, true).otlp.url == "https://api.honeycomb.io/v1/traces");
-  environment.honeycomb_api_key.clear();
+  environment = Environment{{"OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com"}};
   CHECK(decide({}, environment, true).otlp.url == "https://collector.example.com/v1/traces");
-  environment.otlp_endpoint.clear();
+  environment = {};
   CHECK(decide({}, environment, true).kind == DestinationKind::Terminal);
 }
 
@@ -88,16 +88,16 @@ TEST_CASE(
     "without a destination and a terminal tracing is off, and one line says how to turn it on") {
   const Destination destination = decide({}, {});
   CHECK(destination.kind == DestinationKind::Nowhere);
-  CHECK(destination.errors.empty());
-  REQUIRE(destination.warnings.size() == 1);
-  CHECK(destination.warnings[0].find("HONEYCOMB_API_KEY") != std::string::npos);
+  CHECK(destination.report.errors.empty());
+  REQUIRE(destination.report.warnings.size() == 1);
+  CHECK(destination.report.warnings[0].find("HONEYCOMB_API_KEY") != std::string::npos);
 }
 
 TEST_CASE("exporters given in code keep the environment out") {
   Config config;
   config.exporters.push_back(std::make_unique<NoExporter>());
   Environment environment;
-  environment.honeycomb_api_key = kKey;
+  environment.set("HONEYCOMB_API_KEY", kKey);
   CHECK(decide(config, environment).kind == DestinationKind::OwnExporters);
   config.api_key = kKey;
   CHECK(decide(config, environment).kind == DestinationKind::Otlp);
@@ -105,22 +105,22 @@ TEST_CASE("exporters given in code keep the environment out") {
 
 TEST_CASE("the key never crosses a network in clear") {
   Environment environment;
-  environment.honeycomb_api_key = kKey;
+  environment.set("HONEYCOMB_API_KEY", kKey);
   for (const char* endpoint : {"http://api.honeycomb.io", "http://10.0.0.1:4318",
                                "http://localhost.example.com", "http://127.0.0.1@evil.example"}) {
-    environment.honeycomb_endpoint = endpoint;
+    environment.set("HONEYCOMB_API_ENDPOINT", endpoint);
     const Destination destination = decide({}, environment);
     CAPTURE(endpoint);
-    CHECK(destination.errors.size() == 1);
+    CHECK(destination.report.errors.size() == 1);
     CHECK(header(destination, "x-honeycomb-team").empty());
     CHECK_FALSE(shows(destination, kKey));
   }
   for (const char* endpoint :
        {"http://localhost:4318", "http://127.0.0.1:8080", "http://[::1]:80"}) {
-    environment.honeycomb_endpoint = endpoint;
+    environment.set("HONEYCOMB_API_ENDPOINT", endpoint);
     const Destination destination = decide({}, environment);
     CAPTURE(endpoint);
-    CHECK(destination.errors.empty());
+    CHECK(destination.report.errors.empty());
     CHECK(header(destination, "x-honeycomb-team") == kKey);
     CHECK_FALSE(destination.otlp.compress);
   }
@@ -128,28 +128,29 @@ TEST_CASE("the key never crosses a network in clear") {
 
 TEST_CASE("a Honeycomb key among OpenTelemetry's headers reaches Honeycomb only") {
   Environment environment;
-  environment.otlp_headers = "x-honeycomb-team=" + std::string(kKey) + ",x-other=1";
-  environment.otlp_endpoint = "https://api.honeycomb.io";
+  environment.set("OTEL_EXPORTER_OTLP_HEADERS",
+                  "x-honeycomb-team=" + std::string(kKey) + ",x-other=1");
+  environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://api.honeycomb.io");
   const Destination honeycomb = decide({}, environment);
   CHECK(header(honeycomb, "x-honeycomb-team") == kKey);
   CHECK(honeycomb.otlp.is_honeycomb);
-  environment.otlp_endpoint = "https://collector.example.com";
+  environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com");
   const Destination other = decide({}, environment);
   CHECK(header(other, "x-honeycomb-team").empty());
   CHECK(header(other, "x-other") == "1");
-  CHECK(other.warnings.size() == 1);
+  CHECK(other.report.warnings.size() == 1);
   CHECK_FALSE(shows(other, kKey));
-  environment.otlp_endpoint = "https://evilhoneycomb.io";
+  environment.set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://evilhoneycomb.io");
   CHECK(header(decide({}, environment), "x-honeycomb-team").empty());
 }
 
 TEST_CASE("a key with characters that no key has is an error that does not repeat it") {
   Environment environment;
-  environment.honeycomb_api_key = "abc\r\nX-Evil: 1";
+  environment.set("HONEYCOMB_API_KEY", "abc\r\nX-Evil: 1");
   const Destination destination = decide({}, environment);
-  CHECK(destination.errors.size() == 1);
+  CHECK(destination.report.errors.size() == 1);
   CHECK_FALSE(shows(destination, "X-Evil"));
-  environment.honeycomb_api_key = "  " + std::string(kKey) + " ";
+  environment.set("HONEYCOMB_API_KEY", "  " + std::string(kKey) + " ");
   CHECK(header(decide({}, environment), "x-honeycomb-team") == kKey);
 }
 
@@ -159,7 +160,7 @@ TEST_CASE("an endpoint that is no URL is an error") {
     Config config;
     config.endpoint = endpoint;
     CAPTURE(endpoint);
-    CHECK(decide(config, {}).errors.size() == 1);
+    CHECK(decide(config, {}).report.errors.size() == 1);
   }
 }
 
@@ -168,7 +169,7 @@ TEST_CASE("all mistakes are told at once") {
   config.endpoint = "localhost";
   config.api_key = "bad key";
   config.headers = {{"bad name", "x"}};
-  CHECK(decide(config, {}).errors.size() == 3);
+  CHECK(decide(config, {}).report.errors.size() == 3);
 }
 
 TEST_CASE("the path is appended once (OTLP Exporter, Endpoint URLs)") {
@@ -183,6 +184,7 @@ TEST_CASE("the path is appended once (OTLP Exporter, Endpoint URLs)") {
 TEST_CASE("headers of the environment are decoded, and a bad one is left out with a warning") {
   std::vector<std::string> problems;
   const auto headers = waggle::detail::parse_headers(
+      "OTEL_EXPORTER_OTLP_HEADERS",
       " Authorization = Basic%20abc== , x-tenant=a, broken, =novalue, bad name=1, nl=a%0Ab, "
       "pc=%zz,,",
       problems);
