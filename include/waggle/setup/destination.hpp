@@ -65,9 +65,10 @@ class DestinationRules {
   void by_code() {
     const Said endpoint{config_.endpoint, "code"};
     Target target = endpoint ? Target{traces_url(endpoint.value), endpoint} : honeycomb_target();
-    // The environment's key goes to Honeycomb, and to nobody whom the code names.
-    const bool may_take_key = UrlParts::of(target.url).is_honeycomb();
     Said key{config_.api_key, "code"};
+    // The environment's key goes to Honeycomb, and to nobody else whom the code names.
+    const bool may_take_key =
+        UrlParts::of(target.url).is_honeycomb() && value_of(config_.headers, kKeyHeader).empty();
     if (!key && may_take_key) key = key_of_environment();
     key ? honeycomb(key, std::move(target)) : otlp(std::move(target));
     for (const auto& header : config_.headers) add_header(header.first, header.second);
@@ -185,12 +186,13 @@ class DestinationRules {
   }
 
   // Returns what is sent under that name, empty if nothing is.
-  std::string header(std::string_view name) const {
-    for (const auto& header : result_.otlp.headers) {
+  static std::string value_of(const HeaderList& headers, std::string_view name) {
+    for (const auto& header : headers) {
       if (equals_ignoring_case(header.first, name)) return header.second;
     }
     return {};
   }
+  std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
 
   // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
   void look_at_key() {
