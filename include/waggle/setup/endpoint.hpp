@@ -106,6 +106,7 @@ struct HostSlip {
   std::string_view meant;
 };
 constexpr HostSlip kHostSlips[] = {
+    {"honeycomb.io", "api.honeycomb.io"},
     {"www.honeycomb.io", "api.honeycomb.io"},
     {"ui.honeycomb.io", "api.honeycomb.io"},
     {"docs.honeycomb.io", "api.honeycomb.io"},
