@@ -227,13 +227,20 @@ inline Tracing start(Config config = {}) {
 }
 
 // Tells people what start(config) would make of `config` and the environment, and starts nothing:
-// each option, its value, and who said so; then mistakes and warnings. Keys are masked.
-inline std::string describe(Config config) { return detail::plan_of(config).description(); }
+// each option, its value, and who said so; then mistakes and warnings. Keys are masked. Empty
+// without memory.
+inline std::string describe(Config config) {
+  std::string text;
+  detail::completes([&] { text = detail::plan_of(config).description(); });
+  return text;
+}
 
-// The same of the tracer that runs; of start() without a configuration if none does. Any thread.
+// Tells the same of the tracer that runs; of start() without a configuration if none does. Any
+// thread.
 inline std::string describe() {
+  std::string text;
   detail::Engine* engine = detail::Engine::running();
-  std::string text = engine == nullptr ? std::string() : engine->description();
+  if (engine != nullptr) detail::completes([&] { text = engine->description(); });
   return text.empty() ? describe(Config{}) : text;
 }
 
