@@ -132,7 +132,7 @@ TEST_CASE("E6: what the code says wins, and the variable is not even looked at")
   code.batch_spans = 10;
   code.attempt_timeout = Milliseconds(11);
   code.retry_for = Milliseconds(12);
-  code.compression = Compression::None;
+  code.compression = Compression::Off;
   code.sample_ratio = 1;
   code.limits.event_count = 13;
   Environment environment = collector();
@@ -149,7 +149,7 @@ TEST_CASE("E6: what the code says wins, and the variable is not even looked at")
   CHECK(*planned.config.batch_spans == 10);
   CHECK(*planned.config.attempt_timeout == Milliseconds(11));
   CHECK(*planned.config.retry_for == Milliseconds(12));
-  CHECK(*planned.config.compression == Compression::None);
+  CHECK(*planned.config.compression == Compression::Off);
   CHECK(*planned.config.limits.event_count == 13);
   CHECK(planned.line("sampler").source == "code");
 }
@@ -190,7 +190,7 @@ TEST_CASE("H28: files of certificates, also for traces alone") {
 TEST_CASE("H27: bodies are compressed unless said otherwise or sent to this machine") {
   CHECK(*Planned(collector()).config.compression == Compression::Gzip);
   Environment loopback{{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"}};
-  CHECK(*Planned(loopback).config.compression == Compression::None);
+  CHECK(*Planned(loopback).config.compression == Compression::Off);
   loopback.set("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip");
   CHECK(*Planned(loopback).config.compression == Compression::Gzip);
 }

@@ -23,7 +23,8 @@
 namespace waggle {
 inline namespace abi1 {
 
-enum class Compression { None, Gzip };
+// (Off is not called None, which X11 defines as a macro.)
+enum class Compression { Off, Gzip };
 
 // Must not throw.
 using ThreadHook = void (*)(void* user);

@@ -124,7 +124,7 @@ inline void settle_batches(Config& config, Settings& settings) {
 
 // Settles how they are sent. `compresses` is the default, by the server's place.
 inline void settle_sending(Config& config, bool compresses, Settings& settings) {
-  const Compression compression = compresses ? Compression::Gzip : Compression::None;
+  const Compression compression = compresses ? Compression::Gzip : Compression::Off;
   // clang-format off
   settings.settle<TimeoutForm>("attempt_timeout", config.attempt_timeout, {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, Milliseconds(10000));
   settings.settle<TimeoutForm>("retry_for", config.retry_for, {"OTEL_BSP_EXPORT_TIMEOUT"}, Milliseconds(60000));

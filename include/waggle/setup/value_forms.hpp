@@ -124,7 +124,7 @@ struct CompressionForm {
   static bool read(std::string_view text, Value& value) noexcept {
     const bool is_gzip = equals_ignoring_case(text, "gzip");
     if (!is_gzip && !equals_ignoring_case(text, "none")) return false;
-    value = is_gzip ? Compression::Gzip : Compression::None;
+    value = is_gzip ? Compression::Gzip : Compression::Off;
     return true;
   }
   static std::string show(Value value) { return value == Compression::Gzip ? "gzip" : "none"; }
