@@ -1,10 +1,13 @@
-// What start() can be told. Everything has a default; what is not set here comes from the
-// environment.
+// What start() can be told. Everything has a default. What is not set here comes from the
+// environment: from Honeycomb's variables, else from OpenTelemetry's, of which the form for traces
+// wins over the general one (OTEL_EXPORTER_OTLP_TRACES_TIMEOUT over OTEL_EXPORTER_OTLP_TIMEOUT).
+// waggle::describe() tells what became of it.
 #ifndef WAGGLE_SDK_CONFIG_HPP
 #define WAGGLE_SDK_CONFIG_HPP
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,9 @@
 
 namespace waggle {
 inline namespace abi1 {
+
+// (Off is not called None, which X11 defines as a macro.)
+enum class Compression { Off, Gzip };
 
 // Must not throw.
 using ThreadHook = void (*)(void* user);
@@ -39,18 +45,35 @@ struct Config {
   // False: nothing is found out about process, host, system and container.
   bool detect_resource = true;
 
-  // Honeycomb's API key. Else HONEYCOMB_API_KEY. Sent to Honeycomb only, or to `endpoint`.
+  // Honeycomb's API key. Else HONEYCOMB_TRACES_APIKEY, HONEYCOMB_API_KEY; but these never go to an
+  // `endpoint` that is not Honeycomb's. Sent to Honeycomb only, or to `endpoint`.
   std::string api_key;
 
   // Where to send to, as a base URL: https://api.eu1.honeycomb.io, http://localhost:4318.
-  // /v1/traces is appended. Else HONEYCOMB_API_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT.
+  // /v1/traces is appended. Else, with a key, HONEYCOMB_TRACES_ENDPOINT, HONEYCOMB_API_ENDPOINT, or
+  // Honeycomb in the US; without one OTEL_EXPORTER_OTLP_TRACES_ENDPOINT (taken as it is),
+  // OTEL_EXPORTER_OTLP_ENDPOINT.
   std::string endpoint;
+
+  // The dataset for Honeycomb's classic keys; with any other key `service_name` names it. Else
+  // HONEYCOMB_DATASET.
+  std::string dataset;
 
   // Further HTTP headers.
   HeaderList headers;
 
-  // A PEM file with the certificates of the authorities to trust, instead of the system's.
+  // A PEM file with the certificates of the authorities to trust, instead of the system's. Else
+  // OTEL_EXPORTER_OTLP_CERTIFICATE.
   std::string ca_file;
+
+  // PEM files with the certificate and the key by which a server knows this client; the key may
+  // stand in the certificate's file. Else OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY.
+  std::string client_certificate_file;
+  std::string client_key_file;
+
+  // Whether bodies are compressed. Else OTEL_EXPORTER_OTLP_COMPRESSION; else they are, except to
+  // this machine. Needs 2 MB of `memory_limit`.
+  std::optional<Compression> compression;
 
   // Exporters of your own, or waggle's console, file and memory exporters. With any of these and
   // neither `api_key` nor `endpoint`, nothing is sent and the environment's destination is not
@@ -61,9 +84,11 @@ struct Config {
   // Runs on the collector's thread.
   SpanFilter filter;
 
-  // Who decides about traces that begin here; else `sample_ratio` does.
+  // Who decides about traces that begin here; else `sample_ratio`, the share that is kept. Else
+  // SAMPLE_RATE, of how many one is kept, if spans go to Honeycomb; else OTEL_TRACES_SAMPLER with
+  // OTEL_TRACES_SAMPLER_ARG; else all are kept.
   std::shared_ptr<const Sampler> sampler;
-  double sample_ratio = 1.0;
+  std::optional<double> sample_ratio;
 
   // Who decides where a remote parent did already, by whether that one is sampled; null follows it.
   std::shared_ptr<const Sampler> remote_parent_sampled;
@@ -73,7 +98,8 @@ struct Config {
   // attribute of that name wins.
   std::vector<std::string> baggage_attributes;
 
-  // How much of a span is exported. What `limits` leaves open follows `attribute_limits`.
+  // How much of a span is exported. What `limits` leaves open follows `attribute_limits`. Else
+  // OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like.
   SpanLimits limits;
   AttributeLimits attribute_limits;
 
@@ -81,12 +107,15 @@ struct Config {
   std::size_t memory_limit = 16 * 1024 * 1024;
 
   // How long a span may wait for others before it is sent, and how many are sent at once at most.
-  Milliseconds batch_delay{1000};
-  std::size_t batch_spans = 4096;
+  // Else OTEL_BSP_SCHEDULE_DELAY and OTEL_BSP_MAX_EXPORT_BATCH_SIZE; else 1 s and 4,096.
+  std::optional<Milliseconds> batch_delay;
+  std::optional<std::size_t> batch_spans;
 
-  // How long one attempt to send a batch may take, and for how long it is tried again.
-  Milliseconds attempt_timeout{10000};
-  Milliseconds retry_for{60000};
+  // How long one attempt to send a batch may take, and for how long it is tried again. Else
+  // OTEL_EXPORTER_OTLP_TIMEOUT and OTEL_BSP_EXPORT_TIMEOUT, where 0 is no limit; else 10 s and 60
+  // s.
+  std::optional<Milliseconds> attempt_timeout;
+  std::optional<Milliseconds> retry_for;
 
   // How long to wait before trying again: at first a random time up to `retry_backoff_first`, then
   // up to twice as long each time, up to `retry_backoff_longest`. A server's Retry-After wins.

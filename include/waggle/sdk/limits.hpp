@@ -30,10 +30,11 @@ struct SpanLimits {
   // an empty value. To be taken by every receiver, OTLP bodies go no deeper than 30 in any case.
   std::optional<std::uint32_t> attribute_value_depth;
 
-  std::uint32_t event_count = 128;
-  std::uint32_t link_count = 128;
-  std::uint32_t attribute_per_event_count = 128;
-  std::uint32_t attribute_per_link_count = 128;
+  // Of each 128 unless set.
+  std::optional<std::uint32_t> event_count;
+  std::optional<std::uint32_t> link_count;
+  std::optional<std::uint32_t> attribute_per_event_count;
+  std::optional<std::uint32_t> attribute_per_link_count;
 };
 
 namespace detail {
@@ -51,16 +52,17 @@ struct EffectiveLimits {
   // A span's own limit goes before the general one, and that before the default.
   static EffectiveLimits of(const SpanLimits& span, const AttributeLimits& general) noexcept {
     EffectiveLimits limits;
+    const std::optional<std::uint32_t> none;
     const auto settle = [](std::uint32_t& limit, auto own, auto otherwise) {
       limit = own.value_or(otherwise.value_or(limit));
     };
     settle(limits.attribute_count, span.attribute_count, general.count);
     settle(limits.value_length, span.attribute_value_length, general.value_length);
     settle(limits.value_depth, span.attribute_value_depth, general.value_depth);
-    limits.event_count = span.event_count;
-    limits.link_count = span.link_count;
-    limits.attribute_per_event_count = span.attribute_per_event_count;
-    limits.attribute_per_link_count = span.attribute_per_link_count;
+    settle(limits.event_count, span.event_count, none);
+    settle(limits.link_count, span.link_count, none);
+    settle(limits.attribute_per_event_count, span.attribute_per_event_count, none);
+    settle(limits.attribute_per_link_count, span.attribute_per_link_count, none);
     return limits;
   }
 };

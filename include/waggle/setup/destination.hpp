@@ -7,12 +7,18 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/otlp_destination.hpp"
+#include "waggle/setup/api_key.hpp"
+#include "waggle/setup/endpoint.hpp"
 #include "waggle/setup/environment.hpp"
+#include "waggle/setup/honeycomb_remarks.hpp"
+#include "waggle/setup/settings.hpp"
+#include "waggle/setup/setup_report.hpp"
+#include "waggle/setup/trace_exporters.hpp"
+#include "waggle/setup/variable_lists.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -20,63 +26,22 @@ namespace detail {
 
 enum class DestinationKind { Nowhere, Terminal, Otlp, OwnExporters };
 
-// Holds the decision. `errors` keep tracing from starting; `warnings` do not. No text shows a key.
+// Holds the decision, and what there is to tell about it.
 struct Destination {
   DestinationKind kind = DestinationKind::Nowhere;
+  bool draws_traces = false;   // on stderr, and nowhere else if `kind` is Terminal
+  bool takes_remarks = false;  // spans go straight to Honeycomb, and nobody forbade to look closer
   OtlpDestination otlp;
-  std::vector<std::string> errors;
-  std::vector<std::string> warnings;
+  SetupReport report;
 };
 
-// Takes a URL apart as far as is needed to decide what may be sent there.
-struct UrlParts {
-  std::string_view scheme;
-  std::string_view host;
-  bool is_valid = false;
+// A URL to send to, whoever said it, and in which words.
+struct Target {
+  std::string url;
+  Said said;
 
-  static UrlParts of(std::string_view url) noexcept {
-    UrlParts parts;
-    const std::size_t scheme_end = url.find("://");
-    if (scheme_end == url.npos) return parts;
-    parts.scheme = url.substr(0, scheme_end);
-    std::string_view rest = url.substr(scheme_end + 3);
-    rest = rest.substr(0, rest.find_first_of("/?#"));
-    const std::size_t user_end = rest.rfind('@');
-    if (user_end != rest.npos) rest.remove_prefix(user_end + 1);
-    const bool is_ipv6 = !rest.empty() && rest.front() == '[';
-    parts.host = is_ipv6 ? rest.substr(0, rest.find(']') + 1) : rest.substr(0, rest.find(':'));
-    const bool is_http =
-        equals_ignoring_case(parts.scheme, "http") || equals_ignoring_case(parts.scheme, "https");
-    parts.is_valid = is_http && !parts.host.empty() && url.find_first_of(" \t\r\n") == url.npos;
-    return parts;
-  }
-
-  bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
-
-  bool is_loopback() const noexcept {
-    return equals_ignoring_case(host, "localhost") || host == "[::1]" ||
-           host.substr(0, 4) == "127.";
-  }
-
-  bool is_honeycomb() const noexcept {
-    constexpr std::string_view kDomain = ".honeycomb.io";
-    return host.size() > kDomain.size() &&
-           equals_ignoring_case(host.substr(host.size() - kDomain.size()), kDomain);
-  }
+  explicit operator bool() const noexcept { return !url.empty(); }
 };
-
-// Appends v1/traces to a base URL (OpenTelemetry, OTLP Exporter, Endpoint URLs). Takes
-// api.honeycomb.io:443 as well, which Honeycomb's documentation gives for gRPC.
-inline std::string traces_url(std::string_view base) {
-  std::string url(without_blanks(base));
-  if (url.find("://") == url.npos && url.find("honeycomb.io") != url.npos) url = "https://" + url;
-  constexpr std::string_view kPath = "v1/traces";
-  const std::size_t end = url.find_last_not_of('/');
-  url.resize(end == url.npos ? 0 : end + 1);
-  const bool has_path =
-      url.size() > kPath.size() && url.compare(url.size() - kPath.size(), kPath.npos, kPath) == 0;
-  return has_path ? url : url + "/" + std::string(kPath);
-}
 
 // Makes the decision.
 class DestinationRules {
@@ -85,74 +50,130 @@ class DestinationRules {
       : config_(config), environment_(environment), has_terminal_(has_terminal) {}
 
   Destination decide() {
-    const bool has_code = !config_.api_key.empty() || !config_.endpoint.empty();
-    if (has_code) {
-      from_code();
+    if (!config_.api_key.empty() || !config_.endpoint.empty()) {
+      by_code();
     } else if (!config_.exporters.empty()) {
-      result_.kind = DestinationKind::OwnExporters;
-    } else if (!environment_.honeycomb_api_key.empty()) {
-      honeycomb(environment_.honeycomb_api_key, environment_.honeycomb_endpoint);
-    } else if (!environment_.otlp_endpoint.empty()) {
-      otlp(environment_.otlp_endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT");
-      add_headers_of_environment();
+      choose(DestinationKind::OwnExporters, "code");
     } else {
-      nobody_said();
+      by_environment();
     }
+    if (result_.kind == DestinationKind::Otlp) look_at_key();
     return std::move(result_);
   }
 
  private:
-  void from_code() {
-    if (config_.api_key.empty()) {
-      otlp(config_.endpoint, "Config::endpoint");
-    } else {
-      honeycomb(config_.api_key, config_.endpoint);
-    }
+  void by_code() {
+    const Said endpoint{config_.endpoint, "code"};
+    Target target = endpoint ? Target{traces_url(endpoint.value), endpoint} : honeycomb_target();
+    Said key{config_.api_key, "code"};
+    // The environment's key goes to Honeycomb, and to nobody else whom the code names.
+    const bool may_take_key =
+        UrlParts::of(target.url).is_honeycomb() && value_of(config_.headers, kKeyHeader).empty();
+    if (!key && may_take_key) key = key_of_environment();
+    key ? honeycomb(key, std::move(target)) : otlp(std::move(target));
     for (const auto& header : config_.headers) add_header(header.first, header.second);
+    list_headers(config_.headers, "code");
   }
 
-  void honeycomb(const std::string& key, const std::string& endpoint) {
-    otlp(endpoint.empty() ? "https://api.honeycomb.io" : endpoint, "the Honeycomb endpoint");
+  void by_environment() {
+    const TraceExporters exporters = TraceExporters::of(environment_, result_.report);
+    const Said key = key_of_environment();
+    if (exporters.is_none()) {
+      choose(DestinationKind::Nowhere, "OTEL_TRACES_EXPORTER");
+    } else if (exporters.only_console()) {
+      choose(DestinationKind::Terminal, "OTEL_TRACES_EXPORTER");
+    } else if (key) {
+      honeycomb(key, honeycomb_target());
+    } else if (Target target = opentelemetry_target(exporters.otlp)) {
+      otlp(std::move(target));
+      add_headers_of_environment();
+    } else {
+      nobody_said();
+    }
+    result_.draws_traces |= exporters.console;
+  }
+
+  Said key_of_environment() const noexcept {
+    return environment_.first_of({"HONEYCOMB_TRACES_APIKEY", "HONEYCOMB_TRACES_API_KEY",
+                                  "HONEYCOMB_API_KEY", "LIBHONEY_API_KEY"});
+  }
+
+  // OpenTelemetry's endpoint may choose the region, but never take the key elsewhere.
+  Target honeycomb_target() const {
+    if (const Said said =
+            environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT"})) {
+      return {honeycomb_traces_url(said.value), said};
+    }
+    if (const Said said = environment_.first_of({"HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"})) {
+      return {traces_url(said.value), said};
+    }
+    Target target = opentelemetry_target(false);
+    if (UrlParts::of(target.url).is_honeycomb()) return target;
+    return {"https://api.honeycomb.io/v1/traces", {}};
+  }
+
+  Target opentelemetry_target(bool has_default) const {
+    if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"})) {
+      return {verbatim_url(said.value), said};
+    }
+    if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_ENDPOINT"})) {
+      return {traces_url(said.value), said};
+    }
+    return {has_default ? "http://localhost:4318/v1/traces" : "", {}};
+  }
+
+  void honeycomb(const Said& key, Target target) {
+    otlp(std::move(target));
     result_.otlp.is_honeycomb = true;
-    const std::string_view clean = without_blanks(key);
-    if (clean.find_first_not_of(kKeyCharacters) != clean.npos || clean.empty()) {
-      error(
-          "the Honeycomb API key holds characters that no key has; copy it once more from "
-          "Honeycomb's settings");
+    key_said_by_ = key.by;
+    const std::string_view clean = without_blanks(key.value);
+    if (!is_sendable_key(clean)) {
+      error(speaker(key, "api_key") +
+            " holds characters that no key of Honeycomb's has; copy it once more");
       return;
     }
-    add_header("x-honeycomb-team", std::string(clean));
+    add_header(kKeyHeader, std::string(clean));
   }
 
-  void otlp(std::string_view endpoint, std::string_view said_by) {
-    result_.kind = DestinationKind::Otlp;
-    result_.otlp.url = traces_url(endpoint);
+  void otlp(Target target) {
+    choose(DestinationKind::Otlp, nullptr);
+    result_.otlp.url = std::move(target.url);
+    result_.report.add("endpoint", without_user(result_.otlp.url), target.said.by);
     const UrlParts url = UrlParts::of(result_.otlp.url);
     if (!url.is_valid) {
-      error(std::string(said_by) +
+      error(speaker(target.said, "endpoint") + ": " + in_quotes(without_user(target.said.value)) +
             " is not a URL such as https://api.honeycomb.io or http://localhost:4318");
+    }
+    if (url.port == "4317") {
+      warn(speaker(target.said, "endpoint") +
+           " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318");
     }
     result_.otlp.is_honeycomb = url.is_honeycomb();
     result_.otlp.compress = !url.is_loopback();
   }
 
   void add_headers_of_environment() {
-    HeaderList headers = parse_headers(environment_.otlp_headers, result_.warnings);
+    const Said said =
+        environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"});
+    if (!said) return;
+    HeaderList headers = parse_headers(said.by, said.value, result_.report.warnings);
+    list_headers(headers, said.by);
     for (auto& header : headers) {
-      const bool is_key = equals_ignoring_case(header.first, "x-honeycomb-team");
+      const bool is_key = equals_ignoring_case(header.first, kKeyHeader);
       if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
-        result_.warnings.emplace_back(
-            "OTEL_EXPORTER_OTLP_HEADERS: x-honeycomb-team was left out, since the endpoint is not "
-            "Honeycomb's; set HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
+        warn(std::string(said.by) +
+             ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
+             "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
         continue;
       }
       add_header(header.first, std::move(header.second));
     }
+    key_said_by_ = said.by;
   }
 
   void add_header(const std::string& name, std::string value) {
     const UrlParts url = UrlParts::of(result_.otlp.url);
-    const bool is_key = equals_ignoring_case(name, "x-honeycomb-team");
+    const bool is_key = equals_ignoring_case(name, kKeyHeader);
     if (!is_header_name(name) || !is_header_value(value)) {
       error("a header's name or value cannot be sent: " +
             (is_header_name(name) ? name : std::string("(bad name)")));
@@ -164,27 +185,77 @@ class DestinationRules {
     }
   }
 
-  void nobody_said() {
-    if (!environment_.honeycomb_endpoint.empty()) {
-      result_.warnings.emplace_back(
-          "HONEYCOMB_API_ENDPOINT is set and HONEYCOMB_API_KEY is not: nothing is sent there");
+  // Returns what is sent under that name, empty if nothing is.
+  static std::string value_of(const HeaderList& headers, std::string_view name) {
+    for (const auto& header : headers) {
+      if (equals_ignoring_case(header.first, name)) return header.second;
     }
-    if (has_terminal_) {
-      result_.kind = DestinationKind::Terminal;
-    } else {
-      result_.warnings.emplace_back(
-          "tracing is off: set HONEYCOMB_API_KEY, or OTEL_EXPORTER_OTLP_ENDPOINT, to turn it on");
+    return {};
+  }
+  std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
+
+  // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
+  void look_at_key() {
+    const std::string key = header(kKeyHeader);
+    Said dataset{config_.dataset, "code"};
+    if (!dataset) {
+      dataset = environment_.first_of(
+          {"HONEYCOMB_TRACES_DATASET", "HONEYCOMB_DATASET", "LIBHONEY_DATASET"});
     }
+    const bool lacks_dataset = is_classic(key) && header(kDatasetHeader).empty();
+    if (lacks_dataset && dataset) add_header(kDatasetHeader, std::string(dataset.value));
+    if (!key.empty()) {
+      const std::string name(shape_of(key).name);
+      result_.report.add("api_key", masked(key) + " (" + name + ")", key_said_by_);
+    }
+    if (lacks_dataset && dataset) result_.report.add("dataset", dataset.value, dataset.by);
+    const UrlParts url = UrlParts::of(result_.otlp.url);
+    Settings settings(environment_, result_.report);
+    result_.takes_remarks = (url.is_honeycomb() || !host_meant(url.host).empty()) &&
+                            !settings.is_true({"HONEYCOMB_SKIP_OPTIONS_VALIDATION"});
+    if (!result_.takes_remarks || !result_.report.errors.empty()) return;
+    const bool sends_dataset = !header(kDatasetHeader).empty();
+    remark_on_honeycomb({url.host, {key, key_said_by_}, dataset, sends_dataset}, result_.report);
   }
 
-  void error(std::string text) { result_.errors.push_back(std::move(text)); }
+  void nobody_said() {
+    const Said endpoint =
+        environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT",
+                               "HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"});
+    if (endpoint) {
+      warn(std::string(endpoint.by) +
+           " is set and HONEYCOMB_API_KEY is not: nothing is sent there");
+    }
+    if (has_terminal_) return choose(DestinationKind::Terminal, "default");
+    choose(DestinationKind::Nowhere, "default");
+    warn("tracing is off: set HONEYCOMB_API_KEY, or OTEL_EXPORTER_OTLP_ENDPOINT, to turn it on");
+  }
 
-  static constexpr std::string_view kKeyCharacters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  // Says so too, unless the endpoint is to say it.
+  void choose(DestinationKind kind, const char* by) {
+    constexpr const char* kNames[] = {"nowhere", "drawn on stderr", "", "Config::exporters"};
+    result_.kind = kind;
+    result_.draws_traces = kind == DestinationKind::Terminal;
+    if (by != nullptr) result_.report.add("spans go", kNames[static_cast<int>(kind)], by);
+  }
+
+  // Names alone: a value may be a secret.
+  void list_headers(const HeaderList& headers, const char* by) {
+    std::string names;
+    for (const auto& header : headers) names += (names.empty() ? "" : ", ") + header.first;
+    if (!names.empty()) result_.report.add("headers", names, by);
+  }
+
+  void error(std::string text) { result_.report.error(std::move(text)); }
+  void warn(std::string text) { result_.report.warn(std::move(text)); }
+
+  static constexpr const char* kKeyHeader = "x-honeycomb-team";
+  static constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
 
   const Config& config_;
   const Environment& environment_;
   const bool has_terminal_;
+  const char* key_said_by_ = "code";
   Destination result_;
 };
 

@@ -37,6 +37,7 @@ struct Session {
   std::shared_ptr<Driver> driver;
   std::shared_ptr<const ParentBasedSampler> sampler;
   std::shared_ptr<Diagnostics> diagnostics;
+  std::string description;
   std::size_t thread_memory = 0;
   bool records_baggage = false;
   Milliseconds exit_timeout{3000};
@@ -136,8 +137,15 @@ class Engine {
     return is_complete;
   }
 
+  // Returns how the open session is configured; nothing if there is none.
+  std::string description() {
+    if (is_forked()) return {};
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return session_.description;
+  }
+
   // Returns the engine if there ever was one.
-  static const Engine* running() noexcept { return load_acquire(self()); }
+  static Engine* running() noexcept { return load_acquire(self()); }
 
   Stats stats() const noexcept { return ledger_.snapshot(threads_); }
 

@@ -1,125 +1,88 @@
-// Reads the environment's variables, as OpenTelemetry and Honeycomb name them. An empty variable
-// counts as unset (OpenTelemetry, Environment Variable Specification).
+// The environment's variables, taken down once so that everything that follows is pure. A variable
+// that is empty counts as unset (OpenTelemetry, Environment Variable Specification), and blanks
+// around a value do not count.
 #ifndef WAGGLE_SETUP_ENVIRONMENT_HPP
 #define WAGGLE_SETUP_ENVIRONMENT_HPP
 
+#include <unistd.h>
+
 #include <cstddef>
-#include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "waggle/http/header_lines.hpp"
-#include "waggle/sdk/resource.hpp"
-#include "waggle/sdk/transport.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
-// Holds what the environment says about tracing.
-struct Environment {
-  std::string honeycomb_api_key;
-  std::string honeycomb_endpoint;
-  std::string otlp_endpoint;
-  std::string otlp_headers;
-  std::string service_name;
-  std::string resource_attributes;
-  std::string sdk_disabled;
+// Names variables that say the same, the one that wins first.
+using VariableNames = std::initializer_list<const char*>;
 
+// A value and who said it: a variable, "code", or "default". Refers to the environment's text.
+struct Said {
+  std::string_view value;
+  const char* by = "default";
+
+  explicit operator bool() const noexcept { return !value.empty(); }
+};
+
+// Holds the variables that are tracing's, by name.
+class Environment {
+ public:
+  Environment() = default;
+  Environment(std::initializer_list<std::pair<std::string, std::string>> variables)
+      : variables_(variables) {}
+
+  // Takes down this process's variables.
   static Environment read() {
     Environment environment;
-    environment.honeycomb_api_key = variable("HONEYCOMB_API_KEY");
-    environment.honeycomb_endpoint = variable("HONEYCOMB_API_ENDPOINT");
-    environment.otlp_endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
-    environment.otlp_headers = variable("OTEL_EXPORTER_OTLP_HEADERS");
-    environment.service_name = variable("OTEL_SERVICE_NAME");
-    environment.resource_attributes = variable("OTEL_RESOURCE_ATTRIBUTES");
-    environment.sdk_disabled = variable("OTEL_SDK_DISABLED");
+    for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+      const std::string_view text(*entry);
+      const std::size_t equals = text.find('=');
+      if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
+      environment.variables_.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
     return environment;
   }
 
+  // Sets a variable as if it had always been so.
+  void set(std::string_view name, std::string_view value) {
+    variables_.emplace(variables_.begin(), name, value);
+  }
+
+  // Returns a variable's value, empty if it is unset. The first of two of one name counts, as with
+  // getenv.
+  std::string_view value(std::string_view name) const noexcept {
+    for (const auto& variable : variables_) {
+      if (variable.first == name) return without_blanks(variable.second);
+    }
+    return {};
+  }
+
+  // Returns the first of these that is set.
+  Said first_of(VariableNames names) const noexcept {
+    for (const char* name : names) {
+      const std::string_view text = value(name);
+      if (!text.empty()) return {text, name};
+    }
+    return {};
+  }
+
  private:
-  static std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string{} : std::string(value);
+  static bool is_tracings(std::string_view name) noexcept {
+    for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
+      if (name.substr(0, prefix.size()) == prefix) return true;
+    }
+    return name == "SAMPLE_RATE" || name == "DEBUG" || name == "SERVICE_NAME" ||
+           name == "SERVICE_VERSION";
   }
+
+  std::vector<std::pair<std::string, std::string>> variables_;
 };
-
-inline int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
-// digits.
-inline bool percent_decode(std::string_view text, std::string& decoded) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return false;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return true;
-}
-
-// Reads OTEL_EXPORTER_OTLP_HEADERS: name=value pairs between commas, values percent-encoded. Adds a
-// problem for each member that is not, naming its place and never its text: it may be a secret.
-inline HeaderList parse_headers(std::string_view text, std::vector<std::string>& problems) {
-  HeaderList headers;
-  int place = 0;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view member = without_blanks(text.substr(0, comma));
-    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-    ++place;
-    if (member.empty()) continue;
-    const std::size_t equals = member.find('=');
-    const std::string_view name = without_blanks(member.substr(0, equals));
-    std::string value;
-    const bool is_pair = equals != member.npos && is_header_name(name) &&
-                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
-                         is_header_value(value);
-    if (is_pair) {
-      headers.emplace_back(std::string(name), std::move(value));
-    } else {
-      problems.push_back("OTEL_EXPORTER_OTLP_HEADERS: entry " + std::to_string(place) +
-                         " is not of the form name=value and was left out");
-    }
-  }
-  return headers;
-}
-
-// Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
-// nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
-inline int parse_resource_attributes(std::string_view text, Resource& resource) {
-  Resource read;
-  for (int place = 1; !text.empty(); ++place) {
-    const std::size_t comma = text.find(',');
-    const std::string_view member = without_blanks(text.substr(0, comma));
-    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-    if (member.empty()) continue;
-    const std::size_t equals = member.find('=');
-    if (equals == member.npos) return place;
-    std::string key;
-    std::string value;
-    const bool is_pair = percent_decode(without_blanks(member.substr(0, equals)), key) &&
-                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
-                         !key.empty() && member.find('=', equals + 1) == member.npos;
-    if (!is_pair) return place;
-    read.set(key, value);
-  }
-  resource.merge(read);
-  return 0;
-}
 
 }  // namespace detail
 }  // namespace abi1

@@ -14,14 +14,12 @@
 #include "waggle/http/curl_transport.hpp"
 #include "waggle/pipeline/host_loop.hpp"
 #include "waggle/pipeline/worker.hpp"
-#include "waggle/sampling/parent_based_sampler.hpp"
 #include "waggle/sampling/ratio_sampler.hpp"
 #include "waggle/sdk/completes.hpp"
-#include "waggle/setup/destination.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
 #include "waggle/setup/other_abi.hpp"
-#include "waggle/setup/resource_detection.hpp"
+#include "waggle/setup/start_plan.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -76,6 +74,10 @@ class [[nodiscard]] Tracing {
   }
   bool shutdown() { return shutdown(exit_timeout_); }
 
+  // Tells people what start() made of code and environment: each option, its value, and who said
+  // so; then mistakes and warnings. Keys are masked.
+  const std::string& describe() const noexcept { return description_; }
+
   // Replaces who decides about traces that begin here, or the share of them that is kept; false,
   // and nothing changes, if tracing is off, there is no sampler, or the share is not one from 0 to
   // 1. Traces that have begun keep their decision. Any thread, but not from inside a sampler. The
@@ -104,6 +106,7 @@ class [[nodiscard]] Tracing {
     std::swap(lacks_memory_, other.lacks_memory_);
     std::swap(exit_timeout_, other.exit_timeout_);
     errors_.swap(other.errors_);
+    description_.swap(other.description_);
   }
 
   detail::Engine* engine_ = nullptr;  // as good as constant once start() has returned
@@ -111,9 +114,14 @@ class [[nodiscard]] Tracing {
   bool lacks_memory_ = false;
   Milliseconds exit_timeout_{3000};
   std::vector<std::string> errors_;
+  std::string description_;
 };
 
 namespace detail {
+
+inline StartPlan plan_of(Config& config) {
+  return StartPlan::of(config, Environment::read(), ::isatty(STDERR_FILENO) == 1);
+}
 
 // Measures the tick counter's rate for a moment; the collector goes on measuring.
 inline WallClock measured_clock() {
@@ -123,68 +131,41 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
-// What is said nearer to the code wins (OpenTelemetry, Resource SDK).
-inline Resource resource_of(const Config& config, const Environment& environment,
-                            Diagnostics& diagnostics) {
-  Resource resource = default_resource();
-  if (config.detect_resource) resource.merge(detect_resource());
-  if (const int place = parse_resource_attributes(environment.resource_attributes, resource)) {
-    diagnostics.always("OTEL_RESOURCE_ATTRIBUTES: entry " + std::to_string(place) +
-                       " is not of the form key=value, so all of it was left out");
-  }
-  set_if_known(resource, "service.name", environment.service_name);
-  for (const ResourceAttribute& attribute : config.resource_attributes) {
-    if (attribute.is_number) {
-      resource.set(attribute.key, attribute.number);
-    } else {
-      resource.set(attribute.key, attribute.text);
-    }
-  }
-  set_if_known(resource, "service.name", config.service_name);
-  if (!config.resource_schema_url.empty()) resource.set_schema_url(config.resource_schema_url);
-  return resource;
-}
-
-inline std::shared_ptr<const ParentBasedSampler> sampler_of(const Config& config) {
-  std::shared_ptr<const Sampler> root = config.sampler;
-  if (root == nullptr) root = std::make_shared<RatioSampler>(config.sample_ratio);
-  return std::make_shared<ParentBasedSampler>(std::move(root), config.remote_parent_sampled,
-                                              config.remote_parent_not_sampled);
-}
-
 // Null if libcurl does not give what is needed.
 inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
                                              BodyBounds bounds) {
-  destination.attempt_timeout = config.attempt_timeout;
-  destination.retry_for = config.retry_for;
+  destination.attempt_timeout = *config.attempt_timeout;
+  destination.retry_for = *config.retry_for;
   destination.retry_backoff_first = config.retry_backoff_first;
   destination.retry_backoff_longest = config.retry_backoff_longest;
   // zlib's own state alone takes a quarter of a megabyte.
   constexpr std::size_t kLeastMemoryToCompress = 2 * 1024 * 1024;
-  destination.compress &= config.memory_limit >= kLeastMemoryToCompress;
+  destination.compress =
+      config.compression == Compression::Gzip && config.memory_limit >= kLeastMemoryToCompress;
   CurlOptions options;
   options.ca_file = config.ca_file;
+  options.client_certificate_file = config.client_certificate_file;
+  options.client_key_file = config.client_key_file;
   auto transport = std::make_unique<CurlTransport>(options);
   if (!transport->is_ready()) return nullptr;
   return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
-inline PipelineSettings settings_of(Config& config, const Environment& environment,
-                                    const Destination& destination, Diagnostics& diagnostics) {
+inline PipelineSettings settings_of(Config& config, StartPlan&& plan) {
   PipelineSettings settings;
-  settings.resource = resource_of(config, environment, diagnostics);
+  settings.resource = std::move(plan.resource);
   settings.limits = EffectiveLimits::of(config.limits, config.attribute_limits);
   settings.baggage_attributes = std::move(config.baggage_attributes);
-  settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
-  settings.batch_delay = config.batch_delay;
+  settings.memory = MemoryPlan::of(config.memory_limit, *config.batch_spans);
+  settings.batch_delay = *config.batch_delay;
   settings.filter = std::move(config.filter);
   settings.exporters = std::move(config.exporters);
   random_seed(settings.seed);
-  if (destination.kind == DestinationKind::Terminal) {
+  if (plan.destination.draws_traces) {
     settings.exporters.push_back(std::make_unique<ConsoleExporter>());
   }
-  if (destination.kind == DestinationKind::Otlp) {
-    settings.delivery = delivery_of(config, destination.otlp, settings.memory.body);
+  if (plan.has_server()) {
+    settings.delivery = delivery_of(config, std::move(plan.destination.otlp), settings.memory.body);
   }
   return settings;
 }
@@ -199,28 +180,6 @@ inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<P
   return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
-// Checks what concerns no destination.
-inline void check(const Config& config, std::vector<std::string>& errors) {
-  if (!(config.sample_ratio >= 0 && config.sample_ratio <= 1)) {
-    errors.emplace_back("Config::sample_ratio must be between 0 and 1");
-  }
-  constexpr std::size_t kLeastMemory = 256 * 1024;
-  if (config.memory_limit < kLeastMemory) {
-    errors.emplace_back("Config::memory_limit must be at least 262144 bytes");
-  }
-  for (Milliseconds time : {config.batch_delay, config.exit_timeout, config.retry_for,
-                            config.retry_backoff_first, config.retry_backoff_longest}) {
-    if (time.count() >= 0) continue;
-    errors.emplace_back(
-        "Config::batch_delay, exit_timeout, retry_for and the backoffs must not be negative");
-    break;
-  }
-  if (config.attempt_timeout.count() <= 0) {
-    errors.emplace_back("Config::attempt_timeout must be positive");
-  }
-  if (config.batch_spans == 0) errors.emplace_back("Config::batch_spans must be positive");
-}
-
 inline void tell_other_abis(Diagnostics& diagnostics) {
   const std::string numbers = other_abis();
   if (numbers.empty()) return;
@@ -229,45 +188,31 @@ inline void tell_other_abis(Diagnostics& diagnostics) {
                      "): their spans are not recorded; build them against the same one");
 }
 
-// Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
-inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics) {
-  if (equals_ignoring_case(environment.sdk_disabled, "true")) return true;
-  if (!environment.sdk_disabled.empty() &&
-      !equals_ignoring_case(environment.sdk_disabled, "false")) {
-    diagnostics.always("OTEL_SDK_DISABLED is neither true nor false; taken as false");
-  }
-  return false;
-}
-
 }  // namespace detail
 
 inline void Tracing::begin(Config&& config) {
   exit_timeout_ = config.exit_timeout;
-  const detail::Environment environment = detail::Environment::read();
   auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
-  if (detail::is_disabled(environment, *diagnostics)) return;
+  detail::StartPlan plan = detail::plan_of(config);
+  for (const std::string& warning : plan.report().warnings) diagnostics->always(warning);
+  errors_ = plan.report().errors;
+  description_ = plan.description();
+  if (plan.is_debug) diagnostics->always(description_);
+  if (!plan.is_on()) return;
 
-  const bool has_terminal = ::isatty(STDERR_FILENO) == 1;
-  detail::Destination destination =
-      detail::DestinationRules(config, environment, has_terminal).decide();
-  for (const std::string& warning : destination.warnings) diagnostics->always(warning);
-  errors_ = std::move(destination.errors);
-  detail::check(config, errors_);
-  if (!ok() || destination.kind == detail::DestinationKind::Nowhere) return;
-
-  const bool has_server = destination.kind == detail::DestinationKind::Otlp;
+  const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
     if (!curl.ok()) return errors_.push_back(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
-  session.sampler = detail::sampler_of(config);
+  session.sampler = plan.sampler;
   session.diagnostics = diagnostics;
+  session.description = description_;
   session.exit_timeout = config.exit_timeout;
   session.records_baggage = !config.baggage_attributes.empty();
-  detail::PipelineSettings settings =
-      detail::settings_of(config, environment, destination, *diagnostics);
+  detail::PipelineSettings settings = detail::settings_of(config, std::move(plan));
   if (has_server && settings.delivery == nullptr) {
     errors_.emplace_back("libcurl has no memory, or was built without what is needed");
     return;
@@ -297,6 +242,24 @@ struct Starter {
 };
 
 }  // namespace detail
+
+// Tells people what start(config) would make of `config` and the environment, and starts nothing:
+// each option, its value, and who said so; then mistakes and warnings. Keys are masked. Empty
+// without memory.
+inline std::string describe(Config config) {
+  std::string text;
+  detail::completes([&] { text = detail::plan_of(config).description(); });
+  return text;
+}
+
+// Tells the same of the tracer that runs; of start() without a configuration if none does. Any
+// thread.
+inline std::string describe() {
+  std::string text;
+  detail::Engine* engine = detail::Engine::running();
+  if (engine != nullptr) detail::completes([&] { text = engine->description(); });
+  return text.empty() ? describe(Config{}) : text;
+}
 
 // Returns what became of all spans so far. Any thread, at any time; takes no lock.
 inline Stats stats() {

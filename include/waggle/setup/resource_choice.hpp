@@ -1,0 +1,96 @@
+// Puts the resource together: what is said nearer to the code wins (OpenTelemetry, Resource SDK).
+#ifndef WAGGLE_SETUP_RESOURCE_CHOICE_HPP
+#define WAGGLE_SETUP_RESOURCE_CHOICE_HPP
+
+#include <string>
+#include <string_view>
+
+#include "waggle/sdk/config.hpp"
+#include "waggle/sdk/resource.hpp"
+#include "waggle/setup/environment.hpp"
+#include "waggle/setup/resource_detection.hpp"
+#include "waggle/setup/setup_report.hpp"
+#include "waggle/setup/variable_lists.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Builds the resource, and remembers who named the service.
+class ResourceChoice {
+ public:
+  ResourceChoice(const Config& config, const Environment& environment, SetupReport& report)
+      : config_(config), environment_(environment), report_(report) {}
+
+  // SERVICE_NAME and SERVICE_VERSION are what some of Honeycomb's distributions read; the names are
+  // anybody's, so they count only where spans go there.
+  Resource make(bool is_honeycomb, bool takes_remarks) {
+    if (config_.detect_resource) resource_.merge(detect_resource());
+    if (is_honeycomb) take("service.name", {"SERVICE_NAME"});
+    if (is_honeycomb) take("service.version", {"SERVICE_VERSION"});
+    take_list();
+    take("service.name", {"OTEL_SERVICE_NAME"});
+    take("service.version", {"OTEL_SERVICE_VERSION"});
+    take_code();
+    report_.add("service.name", resource_.text("service.name"), named_by_);
+    if (takes_remarks) remark_on_name();
+    return std::move(resource_);
+  }
+
+ private:
+  // Does what may name the service.
+  template <class Change>
+  void change(const char* by, Change&& change) {
+    const std::string before(resource_.text("service.name"));
+    change();
+    if (resource_.text("service.name") != before) named_by_ = by;
+  }
+
+  void take(const char* key, VariableNames names) {
+    const Said said = environment_.first_of(names);
+    if (said) change(said.by, [&] { resource_.set(key, said.value); });
+  }
+
+  void take_list() {
+    constexpr const char* kName = "OTEL_RESOURCE_ATTRIBUTES";
+    int wrong = 0;
+    change(kName, [&] { wrong = parse_resource_attributes(environment_.value(kName), resource_); });
+    if (wrong == 0) return;
+    report_.warn(std::string(kName) + ": entry " + std::to_string(wrong) +
+                 " is not of the form key=value, so all of it was left out");
+  }
+
+  void take_code() {
+    change("code", [&] {
+      for (const ResourceAttribute& attribute : config_.resource_attributes) {
+        if (attribute.is_number) {
+          resource_.set(attribute.key, attribute.number);
+        } else {
+          resource_.set(attribute.key, attribute.text);
+        }
+      }
+      set_if_known(resource_, "service.name", config_.service_name);
+    });
+    if (!config_.resource_schema_url.empty()) resource_.set_schema_url(config_.resource_schema_url);
+  }
+
+  void remark_on_name() {
+    constexpr std::string_view kUnknown = "unknown_service";
+    const std::string_view name = resource_.text("service.name");
+    if (name.substr(0, kUnknown.size()) != kUnknown) return;
+    report_.warn("nobody named the service, so its spans are in the dataset " + one_line(name) +
+                 "; set OTEL_SERVICE_NAME or Config::service_name");
+  }
+
+  const Config& config_;
+  const Environment& environment_;
+  SetupReport& report_;
+  Resource resource_ = default_resource();
+  const char* named_by_ = "default";
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_RESOURCE_CHOICE_HPP
