@@ -9,6 +9,7 @@ part keeps its own include guard, so the file may be included twice, once withou
 and beside the headers that it was made from.
 """
 
+import itertools
 import pathlib
 import re
 import sys
@@ -16,6 +17,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 INCLUDE = HERE.parent / "include"
 TARGET = HERE / "waggle.hpp"
+INSTRUMENTS = ["bind", "http", "httplib", "curl", "asio"]
 OWN_INCLUDE = re.compile(r'^#include "(waggle/[^"]+)"\n', re.MULTILINE)
 
 HEAD = """\
@@ -25,6 +27,9 @@ HEAD = """\
 // In the one file that configures tracing:  #define WAGGLE_IMPLEMENTATION
 //                                           #include "waggle.hpp"
 // Only that one needs libcurl, zlib and nlohmann_json: link -lcurl -lz -pthread.
+//
+// For waggle/instrument/http.hpp define WAGGLE_INSTRUMENT_HTTP before it; likewise WAGGLE_INSTRUMENT_BIND,
+// _HTTPLIB, _CURL and _ASIO.
 //
 // Made by single_include/generate.py from include/waggle; changes belong there.
 {license}
@@ -86,6 +91,17 @@ def under(condition, text):
     return f"#if {condition}\n\n{text}#endif  // {condition}\n\n"
 
 
+def instruments(known):
+    """Returns the headers of instrument/, each for those who have asked for it or for what needs it."""
+    needs = {each: behind([f"waggle/instrument/{each}.hpp"]) for each in INSTRUMENTS}
+
+    def asked(name):
+        return " || ".join(f"defined(WAGGLE_INSTRUMENT_{each.upper()})" for each in INSTRUMENTS if name in needs[each])
+
+    names = [name for name in behind(f"waggle/instrument/{each}.hpp" for each in INSTRUMENTS) if name not in known]
+    return "".join(under(condition, parts(group)) for condition, group in itertools.groupby(names, asked))
+
+
 def version():
     """Returns the number of this release."""
     text = (INCLUDE / "waggle/core/version.hpp").read_text(encoding="utf-8")
@@ -100,10 +116,14 @@ def license_lines():
 
 def generated():
     """Returns what waggle.hpp is to be."""
-    disabled = behind(includes("waggle/trace.hpp", 0))
+    # What instrument/ uses beside trace.hpp, it uses with WAGGLE_DISABLED, too.
+    used = [name for each in behind(f"waggle/instrument/{each}.hpp" for each in INSTRUMENTS)
+            if each.startswith("waggle/instrument/") for name in includes(each)
+            if not name.startswith("waggle/instrument/") and name != "waggle/trace.hpp"]
+    disabled = behind(includes("waggle/trace.hpp", 0) + used)
     enabled = behind(includes("waggle/trace.hpp", 1))
     sdk = [name for name in behind(["waggle/sdk.hpp"]) if name not in ("waggle/trace.hpp", *disabled)]
-    common = [name for name in disabled if name in enabled]
+    common = [name for name in disabled if name in enabled or name in behind(used)]
     seam = [name for name in enabled if name in behind([n for n in sdk if n not in enabled and n != "waggle/sdk.hpp"])
             and name not in common]
     return "".join([
@@ -111,6 +131,7 @@ def generated():
         under("defined(WAGGLE_DISABLED)", parts(n for n in disabled if n not in common)),
         under("!defined(WAGGLE_DISABLED) || defined(WAGGLE_IMPLEMENTATION)", parts(seam)),
         under("!defined(WAGGLE_DISABLED)", parts(n for n in enabled if n not in common + seam)),
+        instruments(["waggle/trace.hpp", *enabled, *disabled]),
         WITHOUT,
         under("defined(WAGGLE_IMPLEMENTATION)", parts(n for n in sdk if n not in enabled)),
     ])

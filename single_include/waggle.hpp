@@ -5,6 +5,9 @@
 //                                           #include "waggle.hpp"
 // Only that one needs libcurl, zlib and nlohmann_json: link -lcurl -lz -pthread.
 //
+// For waggle/instrument/http.hpp define WAGGLE_INSTRUMENT_HTTP before it; likewise WAGGLE_INSTRUMENT_BIND,
+// _HTTPLIB, _CURL and _ASIO.
+//
 // Made by single_include/generate.py from include/waggle; changes belong there.
 // MIT License
 //
@@ -49,6 +52,14 @@
 #define WAGGLE_OUT_OF_LINE inline __attribute__((noinline))
 // Kept out of the call site and out of the hot text: the rare branch of a hot function.
 #define WAGGLE_COLD inline __attribute__((noinline, cold))
+
+// The inline namespace of what is made of spans: with WAGGLE_DISABLED other classes, hence another
+// one.
+#ifdef WAGGLE_DISABLED
+#define WAGGLE_SPANS_NAMESPACE disabled1
+#else
+#define WAGGLE_SPANS_NAMESPACE abi1
+#endif
 
 #endif  // WAGGLE_CORE_CONFIG_HPP
 
@@ -1524,6 +1535,389 @@ class Scope {
 
 #endif  // WAGGLE_CORE_SCOPE_HPP
 
+// ---- waggle/api/header_carrier.hpp ----
+
+// The headers of a request or a message, whatever holds them: a container of pairs of text, or a
+// function. How inject() and extract(), in propagation.hpp, write and read them.
+#ifndef WAGGLE_API_HEADER_CARRIER_HPP
+#define WAGGLE_API_HEADER_CARRIER_HPP
+
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Receives the values of one header name.
+class HeaderReader {
+ public:
+  virtual void read(std::string_view value) noexcept = 0;
+
+ protected:
+  ~HeaderReader() = default;
+};
+
+constexpr char to_lowercase(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Compares a header's name with one of ours, which are lowercase.
+inline bool is_header_name(std::string_view text, std::string_view name) noexcept {
+  if (text.size() != name.size()) return false;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    if (to_lowercase(text[at]) != name[at]) return false;
+  }
+  return true;
+}
+
+template <class Pair, class = void>
+constexpr bool is_text_pair_v = false;
+template <class Pair>
+constexpr bool is_text_pair_v<Pair, std::void_t<decltype(std::declval<const Pair&>().first),
+                                                decltype(std::declval<const Pair&>().second)>> =
+    is_text_v<decltype(Pair::first)>&& is_text_v<decltype(Pair::second)>;
+
+template <class Carrier>
+constexpr bool is_header_range_v = is_text_pair_v<typename RangeElement<Carrier>::Type>;
+
+template <class Carrier>
+constexpr bool is_setter_v = std::is_invocable_v<Carrier&, std::string_view, std::string_view>;
+
+}  // namespace detail
+
+// Takes the values of a header from a carrier that is a function: to be called once a value, in the
+// order of the header's lines. For the duration of that function's call only.
+class HeaderSink {
+ public:
+  explicit HeaderSink(detail::HeaderReader& reader) noexcept : reader_(&reader) {}
+
+  // Takes text or a `const char*`; null stands for no value.
+  template <class Text>
+  void operator()(const Text& value) const noexcept {
+    reader_->read(detail::to_text(value));
+  }
+
+ private:
+  detail::HeaderReader* reader_;
+};
+
+namespace detail {
+
+template <class Carrier>
+constexpr bool is_lister_v = std::is_invocable_v<const Carrier&, std::string_view, HeaderSink>;
+
+template <class Carrier>
+constexpr bool is_getter_v = std::is_invocable_v<const Carrier&, std::string_view>;
+
+// Reads every value that a carrier has under `name`, in order.
+template <class Carrier>
+void read_header(const Carrier& carrier, std::string_view name, HeaderReader& reader) {
+  if constexpr (is_header_range_v<Carrier>) {
+    for (const auto& header : carrier) {
+      if (is_header_name(to_text(header.first), name)) reader.read(to_text(header.second));
+    }
+  } else if constexpr (is_lister_v<Carrier>) {
+    carrier(name, HeaderSink(reader));
+  } else {
+    static_assert(is_getter_v<Carrier>,
+                  "not a carrier: pass a range of pairs of text, or a function of a header's name");
+    const auto& value = carrier(name);
+    reader.read(to_text(value));
+  }
+}
+
+// Removes every header of this name, in whatever case.
+template <class Container>
+void erase_header(Container& headers, std::string_view name) {
+  for (auto header = headers.begin(); header != headers.end();) {
+    if (is_header_name(header->first, name)) {
+      header = headers.erase(header);
+    } else {
+      ++header;
+    }
+  }
+}
+
+// Replaces a header; an empty value only removes it.
+template <class Carrier>
+void write_header(Carrier& carrier, std::string_view name, std::string_view value) {
+  if constexpr (is_setter_v<Carrier>) {
+    if (!value.empty()) carrier(name, value);
+  } else {
+    static_assert(is_header_range_v<Carrier>,
+                  "not a carrier: pass a container of pairs of strings, or a function that takes a "
+                  "header's name and value as std::string_view");
+    using Pair = typename Carrier::value_type;
+    using Name = Bare<typename Pair::first_type>;
+    using Value = typename Pair::second_type;
+    static_assert(!std::is_trivially_copyable_v<Name> && !std::is_trivially_copyable_v<Value>,
+                  "the container has to own its text: std::string, not std::string_view");
+    erase_header(carrier, name);
+    if (value.empty()) return;
+    carrier.insert(carrier.end(),
+                   Pair(Name(name.data(), name.size()), Value(value.data(), value.size())));
+  }
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_HEADER_CARRIER_HPP
+
+// ---- waggle/api/trace_state_members.hpp ----
+
+// The members of a W3C tracestate header (Trace Context Level 2, section 3.3): strict validation
+// and bounded composition, as text and without allocation. What OpenTelemetry's own member says is
+// read and written in trace_state.hpp.
+#ifndef WAGGLE_API_TRACE_STATE_MEMBERS_HPP
+#define WAGGLE_API_TRACE_STATE_MEMBERS_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// ---- grammar ----
+
+// Cuts text at each separator; a text without any is one piece, also if it is empty.
+class TextPieces {
+ public:
+  TextPieces(std::string_view text, char separator) noexcept : rest_(text), separator_(separator) {}
+
+  // Moves on to the next piece; false once there is none left.
+  bool next(std::string_view& piece) noexcept {
+    if (is_done_) return false;
+    const std::size_t at = rest_.find(separator_);
+    piece = rest_.substr(0, at);
+    is_done_ = at == std::string_view::npos;
+    if (!is_done_) rest_.remove_prefix(at + 1);
+    return true;
+  }
+
+ private:
+  std::string_view rest_;
+  char separator_;
+  bool is_done_ = false;
+};
+
+constexpr bool is_lowercase_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
+constexpr bool is_decimal_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+constexpr bool is_optional_whitespace(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// Removes the spaces and tabs that HTTP allows around a field's value (RFC 9110, section 5.5).
+constexpr std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && is_optional_whitespace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_optional_whitespace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Section 3.3.1.3.1, as Level 2 has it: `@` is a character like any other but cannot come first.
+constexpr bool is_trace_state_key(std::string_view key) noexcept {
+  if (key.empty() || key.size() > 256) return false;
+  if (!is_lowercase_letter(key.front()) && !is_decimal_digit(key.front())) return false;
+  for (char c : key) {
+    const bool is_mark = c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
+    if (!is_mark && !is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
+  }
+  return true;
+}
+
+// Section 3.3.1.3.2: printable ASCII; spaces in front belong to the value, spaces behind do not.
+constexpr bool is_trace_state_value(std::string_view value) noexcept {
+  if (value.empty() || value.size() > 256 || value.back() == ' ') return false;
+  for (char c : value) {
+    if (c < ' ' || c > '~' || c == ',' || c == '=') return false;
+  }
+  return true;
+}
+
+// Tells whether a trimmed piece is `key=value` in full accordance with the grammar.
+constexpr bool is_trace_state_member(std::string_view member) noexcept {
+  const std::size_t at = member.find('=');
+  return at != std::string_view::npos && is_trace_state_key(member.substr(0, at)) &&
+         is_trace_state_value(member.substr(at + 1));
+}
+
+// ---- composition ----
+
+// A tracestate being composed, valid after every step: at most 32 members and 4,096 bytes (section
+// 3.3.1.5 asks for 512). What is too much leaves as whole members: first those over 128 characters,
+// then all, each from the right.
+class TraceStateBuffer {
+ public:
+  static constexpr std::size_t kCapacity = 4096;
+  static constexpr std::size_t kLongestKept = 128;  // characters; longer members leave first
+  static constexpr unsigned kMemberLimit = 32;
+
+  TraceStateBuffer() noexcept = default;
+  TraceStateBuffer(const TraceStateBuffer&) = delete;
+  TraceStateBuffer& operator=(const TraceStateBuffer&) = delete;
+
+  // Returns the text so far; valid until the next change.
+  std::string_view view() const noexcept { return {text_, size_}; }
+
+  // Returns how many members were added, those included that had to leave.
+  unsigned member_count() const noexcept { return member_count_; }
+
+  void clear() noexcept {
+    size_ = 0;
+    member_count_ = 0;
+    has_dropped_long_ = false;
+  }
+
+  // Adds a valid member, which lies outside this buffer, at the right.
+  void add(std::string_view member) noexcept {
+    if (++member_count_ > kMemberLimit) return;
+    const bool is_long = member.size() > kLongestKept;
+    // Once a long member had to leave, long ones to the right of it leave too, even if they fit.
+    if (is_long && has_dropped_long_) return;
+    while (!is_long && !has_room(member) && drop_last_long()) {
+    }
+    if (has_room(member)) return append(member);
+    if (is_long) has_dropped_long_ = true;
+  }
+
+ private:
+  static_assert((kMemberLimit - 1) * (kLongestKept + 1) <= kCapacity,
+                "of members that are not long only the last one allowed can lack room");
+
+  bool has_room(std::string_view member) const noexcept {
+    return size_ + (size_ != 0) + member.size() <= kCapacity;
+  }
+
+  void append(std::string_view member) noexcept {
+    if (size_ != 0) text_[size_++] = ',';
+    std::memcpy(text_ + size_, member.data(), member.size());
+    size_ += member.size();
+  }
+
+  // Removes the rightmost member over 128 characters, with one comma; false if there is none.
+  bool drop_last_long() noexcept {
+    std::size_t end = size_;
+    while (end != 0) {
+      const std::size_t comma = view().rfind(',', end - 1);
+      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
+      if (end - begin > kLongestKept) {
+        erase(begin, end);
+        has_dropped_long_ = true;
+        return true;
+      }
+      end = begin == 0 ? 0 : comma;
+    }
+    return false;
+  }
+
+  void erase(std::size_t begin, std::size_t end) noexcept {
+    if (end != size_) {
+      ++end;
+    } else if (begin != 0) {
+      --begin;
+    }
+    std::memmove(text_ + begin, text_ + end, size_ - end);
+    size_ -= end - begin;
+  }
+
+  std::size_t size_ = 0;
+  unsigned member_count_ = 0;
+  bool has_dropped_long_ = false;
+  char text_[kCapacity];
+};
+
+// Adds one header line to what the lines before it gave (RFC 9110, section 5.3: lines are joined in
+// order). Empty members are skipped, duplicate keys kept as they came. Returns false, and the whole
+// tracestate is then to be dropped, if any member is invalid or there are more than 32.
+inline bool add_trace_state_line(TraceStateBuffer& buffer, std::string_view line) noexcept {
+  TextPieces pieces(line, ',');
+  for (std::string_view piece; pieces.next(piece);) {
+    const std::string_view member = trim(piece);
+    if (member.empty()) continue;
+    if (!is_trace_state_member(member)) return false;
+    buffer.add(member);
+    if (buffer.member_count() > TraceStateBuffer::kMemberLimit) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_API_TRACE_STATE_MEMBERS_HPP
+
+// ---- waggle/core/uncaught_exceptions.hpp ----
+
+// How many exceptions are on their way, without <exception>.
+#ifndef WAGGLE_CORE_UNCAUGHT_EXCEPTIONS_HPP
+#define WAGGLE_CORE_UNCAUGHT_EXCEPTIONS_HPP
+
+#include <cstddef>
+#include <cstring>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// The C++ ABI's own function behind std::uncaught_exceptions(): <exception> costs more lines than
+// are left to an instrumented file. Weak: a program that throws nothing need not have it.
+void* exception_globals() noexcept __asm__("__cxa_get_globals") __attribute__((weak));
+
+// Returns how many exceptions of this thread are on their way to a handler.
+inline unsigned uncaught_exceptions() noexcept {
+  if (exception_globals == nullptr) return 0;
+  unsigned count = 0;  // behind the pointer to the caught ones (Itanium C++ ABI, 2.2.2)
+  std::memcpy(&count, static_cast<const char*>(exception_globals()) + sizeof(void*), sizeof(count));
+  return count;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_UNCAUGHT_EXCEPTIONS_HPP
+
+// ---- waggle/core/version.hpp ----
+
+// The release number of this library, in one place; the build files and the tests read it from
+// here.
+#ifndef WAGGLE_CORE_VERSION_HPP
+#define WAGGLE_CORE_VERSION_HPP
+
+#define WAGGLE_VERSION_MAJOR 0
+#define WAGGLE_VERSION_MINOR 1
+#define WAGGLE_VERSION_PATCH 0
+#define WAGGLE_VERSION "0.1.0"
+
+#endif  // WAGGLE_CORE_VERSION_HPP
+
+// ---- waggle/core/header_names.hpp ----
+
+// The names of the headers in which contexts travel (W3C Trace Context, W3C Baggage).
+#ifndef WAGGLE_CORE_HEADER_NAMES_HPP
+#define WAGGLE_CORE_HEADER_NAMES_HPP
+
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+constexpr std::string_view kTraceParentName = "traceparent";
+constexpr std::string_view kTraceStateName = "tracestate";
+constexpr std::string_view kBaggageName = "baggage";
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_CORE_HEADER_NAMES_HPP
+
 #if defined(WAGGLE_DISABLED)
 
 // ---- waggle/api/disabled.hpp ----
@@ -1540,6 +1934,9 @@ class Scope {
 
 namespace waggle {
 inline namespace disabled1 {
+namespace detail {
+using namespace abi1::detail;
+}  // namespace detail
 
 // Stands for OpenSpan, and for all that is told to a span.
 class OpenSpan {
@@ -2211,189 +2608,6 @@ inline bool attach(Runtime& program) noexcept {
 }  // namespace waggle
 
 #endif  // WAGGLE_CORE_HUB_HPP
-
-// ---- waggle/api/trace_state_members.hpp ----
-
-// The members of a W3C tracestate header (Trace Context Level 2, section 3.3): strict validation
-// and bounded composition, as text and without allocation. What OpenTelemetry's own member says is
-// read and written in trace_state.hpp.
-#ifndef WAGGLE_API_TRACE_STATE_MEMBERS_HPP
-#define WAGGLE_API_TRACE_STATE_MEMBERS_HPP
-
-#include <cstddef>
-#include <cstring>
-#include <string_view>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// ---- grammar ----
-
-// Cuts text at each separator; a text without any is one piece, also if it is empty.
-class TextPieces {
- public:
-  TextPieces(std::string_view text, char separator) noexcept : rest_(text), separator_(separator) {}
-
-  // Moves on to the next piece; false once there is none left.
-  bool next(std::string_view& piece) noexcept {
-    if (is_done_) return false;
-    const std::size_t at = rest_.find(separator_);
-    piece = rest_.substr(0, at);
-    is_done_ = at == std::string_view::npos;
-    if (!is_done_) rest_.remove_prefix(at + 1);
-    return true;
-  }
-
- private:
-  std::string_view rest_;
-  char separator_;
-  bool is_done_ = false;
-};
-
-constexpr bool is_lowercase_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
-constexpr bool is_decimal_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr bool is_optional_whitespace(char c) noexcept { return c == ' ' || c == '\t'; }
-
-// Removes the spaces and tabs that HTTP allows around a field's value (RFC 9110, section 5.5).
-constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_optional_whitespace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_optional_whitespace(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Section 3.3.1.3.1, as Level 2 has it: `@` is a character like any other but cannot come first.
-constexpr bool is_trace_state_key(std::string_view key) noexcept {
-  if (key.empty() || key.size() > 256) return false;
-  if (!is_lowercase_letter(key.front()) && !is_decimal_digit(key.front())) return false;
-  for (char c : key) {
-    const bool is_mark = c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
-    if (!is_mark && !is_lowercase_letter(c) && !is_decimal_digit(c)) return false;
-  }
-  return true;
-}
-
-// Section 3.3.1.3.2: printable ASCII; spaces in front belong to the value, spaces behind do not.
-constexpr bool is_trace_state_value(std::string_view value) noexcept {
-  if (value.empty() || value.size() > 256 || value.back() == ' ') return false;
-  for (char c : value) {
-    if (c < ' ' || c > '~' || c == ',' || c == '=') return false;
-  }
-  return true;
-}
-
-// Tells whether a trimmed piece is `key=value` in full accordance with the grammar.
-constexpr bool is_trace_state_member(std::string_view member) noexcept {
-  const std::size_t at = member.find('=');
-  return at != std::string_view::npos && is_trace_state_key(member.substr(0, at)) &&
-         is_trace_state_value(member.substr(at + 1));
-}
-
-// ---- composition ----
-
-// A tracestate being composed, valid after every step: at most 32 members and 4,096 bytes (section
-// 3.3.1.5 asks for 512). What is too much leaves as whole members: first those over 128 characters,
-// then all, each from the right.
-class TraceStateBuffer {
- public:
-  static constexpr std::size_t kCapacity = 4096;
-  static constexpr std::size_t kLongestKept = 128;  // characters; longer members leave first
-  static constexpr unsigned kMemberLimit = 32;
-
-  TraceStateBuffer() noexcept = default;
-  TraceStateBuffer(const TraceStateBuffer&) = delete;
-  TraceStateBuffer& operator=(const TraceStateBuffer&) = delete;
-
-  // Returns the text so far; valid until the next change.
-  std::string_view view() const noexcept { return {text_, size_}; }
-
-  // Returns how many members were added, those included that had to leave.
-  unsigned member_count() const noexcept { return member_count_; }
-
-  void clear() noexcept {
-    size_ = 0;
-    member_count_ = 0;
-    has_dropped_long_ = false;
-  }
-
-  // Adds a valid member, which lies outside this buffer, at the right.
-  void add(std::string_view member) noexcept {
-    if (++member_count_ > kMemberLimit) return;
-    const bool is_long = member.size() > kLongestKept;
-    // Once a long member had to leave, long ones to the right of it leave too, even if they fit.
-    if (is_long && has_dropped_long_) return;
-    while (!is_long && !has_room(member) && drop_last_long()) {
-    }
-    if (has_room(member)) return append(member);
-    if (is_long) has_dropped_long_ = true;
-  }
-
- private:
-  static_assert((kMemberLimit - 1) * (kLongestKept + 1) <= kCapacity,
-                "of members that are not long only the last one allowed can lack room");
-
-  bool has_room(std::string_view member) const noexcept {
-    return size_ + (size_ != 0) + member.size() <= kCapacity;
-  }
-
-  void append(std::string_view member) noexcept {
-    if (size_ != 0) text_[size_++] = ',';
-    std::memcpy(text_ + size_, member.data(), member.size());
-    size_ += member.size();
-  }
-
-  // Removes the rightmost member over 128 characters, with one comma; false if there is none.
-  bool drop_last_long() noexcept {
-    std::size_t end = size_;
-    while (end != 0) {
-      const std::size_t comma = view().rfind(',', end - 1);
-      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      if (end - begin > kLongestKept) {
-        erase(begin, end);
-        has_dropped_long_ = true;
-        return true;
-      }
-      end = begin == 0 ? 0 : comma;
-    }
-    return false;
-  }
-
-  void erase(std::size_t begin, std::size_t end) noexcept {
-    if (end != size_) {
-      ++end;
-    } else if (begin != 0) {
-      --begin;
-    }
-    std::memmove(text_ + begin, text_ + end, size_ - end);
-    size_ -= end - begin;
-  }
-
-  std::size_t size_ = 0;
-  unsigned member_count_ = 0;
-  bool has_dropped_long_ = false;
-  char text_[kCapacity];
-};
-
-// Adds one header line to what the lines before it gave (RFC 9110, section 5.3: lines are joined in
-// order). Empty members are skipped, duplicate keys kept as they came. Returns false, and the whole
-// tracestate is then to be dropped, if any member is invalid or there are more than 32.
-inline bool add_trace_state_line(TraceStateBuffer& buffer, std::string_view line) noexcept {
-  TextPieces pieces(line, ',');
-  for (std::string_view piece; pieces.next(piece);) {
-    const std::string_view member = trim(piece);
-    if (member.empty()) continue;
-    if (!is_trace_state_member(member)) return false;
-    buffer.add(member);
-    if (buffer.member_count() > TraceStateBuffer::kMemberLimit) return false;
-  }
-  return true;
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_API_TRACE_STATE_MEMBERS_HPP
 
 // ---- waggle/core/utf8.hpp ----
 
@@ -3869,26 +4083,8 @@ class [[nodiscard]] DetachedSpan : public OpenSpan {
 #ifndef WAGGLE_API_EXCEPTION_WATCH_HPP
 #define WAGGLE_API_EXCEPTION_WATCH_HPP
 
-#include <cstddef>
-#include <cstring>
-
 namespace waggle {
 inline namespace abi1 {
-namespace detail {
-
-// The C++ ABI's own function behind std::uncaught_exceptions(): <exception> costs more lines than
-// are left to an instrumented file. Weak: a program that throws nothing need not have it.
-void* exception_globals() noexcept __asm__("__cxa_get_globals") __attribute__((weak));
-
-// Returns how many exceptions of this thread are on their way to a handler.
-inline unsigned uncaught_exceptions() noexcept {
-  if (exception_globals == nullptr) return 0;
-  unsigned count = 0;  // behind the pointer to the caught ones (Itanium C++ ABI, 2.2.2)
-  std::memcpy(&count, static_cast<const char*>(exception_globals()) + sizeof(void*), sizeof(count));
-  return count;
-}
-
-}  // namespace detail
 
 // Sets a span's status to Error if the watch's scope is left by an exception, unless a status was
 // set before. Declare it behind the span: waggle::Span span{"work"}; waggle::ExceptionWatch
@@ -3922,139 +4118,6 @@ class [[nodiscard]] ExceptionWatch {
 
 #endif  // WAGGLE_API_EXCEPTION_WATCH_HPP
 
-// ---- waggle/api/header_carrier.hpp ----
-
-// The headers of a request or a message, whatever holds them: a container of pairs of text, or a
-// function. How inject() and extract(), in propagation.hpp, write and read them.
-#ifndef WAGGLE_API_HEADER_CARRIER_HPP
-#define WAGGLE_API_HEADER_CARRIER_HPP
-
-#include <cstddef>
-#include <string_view>
-#include <type_traits>
-#include <utility>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// Receives the values of one header name.
-class HeaderReader {
- public:
-  virtual void read(std::string_view value) noexcept = 0;
-
- protected:
-  ~HeaderReader() = default;
-};
-
-constexpr char to_lowercase(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-// Compares a header's name with one of ours, which are lowercase.
-inline bool is_header_name(std::string_view text, std::string_view name) noexcept {
-  if (text.size() != name.size()) return false;
-  for (std::size_t at = 0; at < name.size(); ++at) {
-    if (to_lowercase(text[at]) != name[at]) return false;
-  }
-  return true;
-}
-
-template <class Pair, class = void>
-constexpr bool is_text_pair_v = false;
-template <class Pair>
-constexpr bool is_text_pair_v<Pair, std::void_t<decltype(std::declval<const Pair&>().first),
-                                                decltype(std::declval<const Pair&>().second)>> =
-    is_text_v<decltype(Pair::first)>&& is_text_v<decltype(Pair::second)>;
-
-template <class Carrier>
-constexpr bool is_header_range_v = is_text_pair_v<typename RangeElement<Carrier>::Type>;
-
-template <class Carrier>
-constexpr bool is_setter_v = std::is_invocable_v<Carrier&, std::string_view, std::string_view>;
-
-}  // namespace detail
-
-// Takes the values of a header from a carrier that is a function: to be called once a value, in the
-// order of the header's lines. For the duration of that function's call only.
-class HeaderSink {
- public:
-  explicit HeaderSink(detail::HeaderReader& reader) noexcept : reader_(&reader) {}
-
-  // Takes text or a `const char*`; null stands for no value.
-  template <class Text>
-  void operator()(const Text& value) const noexcept {
-    reader_->read(detail::to_text(value));
-  }
-
- private:
-  detail::HeaderReader* reader_;
-};
-
-namespace detail {
-
-template <class Carrier>
-constexpr bool is_lister_v = std::is_invocable_v<const Carrier&, std::string_view, HeaderSink>;
-
-template <class Carrier>
-constexpr bool is_getter_v = std::is_invocable_v<const Carrier&, std::string_view>;
-
-// Reads every value that a carrier has under `name`, in order.
-template <class Carrier>
-void read_header(const Carrier& carrier, std::string_view name, HeaderReader& reader) {
-  if constexpr (is_header_range_v<Carrier>) {
-    for (const auto& header : carrier) {
-      if (is_header_name(to_text(header.first), name)) reader.read(to_text(header.second));
-    }
-  } else if constexpr (is_lister_v<Carrier>) {
-    carrier(name, HeaderSink(reader));
-  } else {
-    static_assert(is_getter_v<Carrier>,
-                  "not a carrier: pass a range of pairs of text, or a function of a header's name");
-    const auto& value = carrier(name);
-    reader.read(to_text(value));
-  }
-}
-
-// Removes every header of this name, in whatever case.
-template <class Container>
-void erase_header(Container& headers, std::string_view name) {
-  for (auto header = headers.begin(); header != headers.end();) {
-    if (is_header_name(header->first, name)) {
-      header = headers.erase(header);
-    } else {
-      ++header;
-    }
-  }
-}
-
-// Replaces a header; an empty value only removes it.
-template <class Carrier>
-void write_header(Carrier& carrier, std::string_view name, std::string_view value) {
-  if constexpr (is_setter_v<Carrier>) {
-    if (!value.empty()) carrier(name, value);
-  } else {
-    static_assert(is_header_range_v<Carrier>,
-                  "not a carrier: pass a container of pairs of strings, or a function that takes a "
-                  "header's name and value as std::string_view");
-    using Pair = typename Carrier::value_type;
-    using Name = Bare<typename Pair::first_type>;
-    using Value = typename Pair::second_type;
-    static_assert(!std::is_trivially_copyable_v<Name> && !std::is_trivially_copyable_v<Value>,
-                  "the container has to own its text: std::string, not std::string_view");
-    erase_header(carrier, name);
-    if (value.empty()) return;
-    carrier.insert(carrier.end(),
-                   Pair(Name(name.data(), name.size()), Value(value.data(), value.size())));
-  }
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_API_HEADER_CARRIER_HPP
-
 // ---- waggle/api/baggage_header.hpp ----
 
 // The `baggage` header (W3C Baggage, section 3): read leniently, entry by entry, and written so
@@ -4070,8 +4133,6 @@ void write_header(Carrier& carrier, std::string_view name, std::string_view valu
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-constexpr std::string_view kBaggageName = "baggage";
 
 // RFC 9110, section 5.6.2.
 constexpr bool is_token(std::string_view text) noexcept {
@@ -4246,9 +4307,6 @@ class BaggageHeader {
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-constexpr std::string_view kTraceParentName = "traceparent";
-constexpr std::string_view kTraceStateName = "tracestate";
 
 // ---- traceparent ----
 
@@ -4616,6 +4674,1734 @@ class [[nodiscard]] Span : public OpenSpan {
 #endif  // WAGGLE_API_SPAN_HPP
 
 #endif  // !defined(WAGGLE_DISABLED)
+
+#if defined(WAGGLE_INSTRUMENT_BIND) || defined(WAGGLE_INSTRUMENT_ASIO)
+
+// ---- waggle/instrument/bind.hpp ----
+
+// Takes the current context along to where work runs: to a thread, a task, a callback, an executor.
+//
+//   std::thread worker{waggle::bind(index_pages), first, last};
+//   auto sum = std::async(std::launch::async, waggle::bind([&] { return add_up(orders); }));
+//   asio::post(pool, waggle::bind([] { send_mail(); }));
+//   waggle::ContextExecutor executor{pool.executor()};  // binds whatever it is given
+//
+// Spans that the work starts are children of the span that was current where bind() was called,
+// also when that one has ended by then.
+#ifndef WAGGLE_INSTRUMENT_BIND_HPP
+#define WAGGLE_INSTRUMENT_BIND_HPP
+
+#include <type_traits>
+#include <utility>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+
+// Calls what it was made of, with a context as the current one. May be moved, copied if its
+// callable may, and called on any thread and as often as the callable. Where no context was current
+// nothing is changed for the call.
+template <class Callable>
+class BoundCallable {
+ public:
+  template <class Argument>
+  BoundCallable(SpanContext context, Argument&& callable)
+      : context_(std::move(context)), callable_(std::forward<Argument>(callable)) {}
+
+  template <class... Arguments>
+  std::invoke_result_t<Callable&, Arguments...> operator()(Arguments&&... arguments) & {
+    const ContextGuard guard{context_};
+    return callable_(std::forward<Arguments>(arguments)...);
+  }
+  template <class... Arguments>
+  std::invoke_result_t<const Callable&, Arguments...> operator()(Arguments&&... arguments) const& {
+    const ContextGuard guard{context_};
+    return callable_(std::forward<Arguments>(arguments)...);
+  }
+  template <class... Arguments>
+  std::invoke_result_t<Callable&&, Arguments...> operator()(Arguments&&... arguments) && {
+    const ContextGuard guard{context_};
+    return std::move(callable_)(std::forward<Arguments>(arguments)...);
+  }
+
+  // Returns what is current during the call.
+  const SpanContext& context() const noexcept { return context_; }
+
+ private:
+  SpanContext context_;
+  Callable callable_;
+};
+
+// Returns `callable` with the given context.
+template <class Callable>
+BoundCallable<std::decay_t<Callable>> bind(const SpanContext& context, Callable&& callable) {
+  return {context, std::forward<Callable>(callable)};
+}
+
+// Returns `callable` with the context that is current here and now.
+template <class Callable>
+BoundCallable<std::decay_t<Callable>> bind(Callable&& callable) {
+  return WAGGLE_SPANS_NAMESPACE::bind(current_context(), std::forward<Callable>(callable));
+}
+
+// Gives work to an executor, anything with execute(callable), and binds it to the context that is
+// current where it is given. As copyable and thread-safe as that executor. Stands for an executor
+// of asio's too: properties are passed on.
+template <class Executor>
+class ContextExecutor {
+ public:
+  explicit ContextExecutor(Executor executor) : executor_(std::move(executor)) {}
+
+  template <class Callable>
+  void execute(Callable&& callable) const {
+    executor_.execute(WAGGLE_SPANS_NAMESPACE::bind(std::forward<Callable>(callable)));
+  }
+
+  friend bool operator==(const ContextExecutor& left, const ContextExecutor& right) noexcept {
+    return left.executor_ == right.executor_;
+  }
+  friend bool operator!=(const ContextExecutor& left, const ContextExecutor& right) noexcept {
+    return !(left == right);
+  }
+
+ private:
+  Executor executor_;
+};
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_BIND_HPP
+
+#endif  // defined(WAGGLE_INSTRUMENT_BIND) || defined(WAGGLE_INSTRUMENT_ASIO)
+
+#if defined(WAGGLE_INSTRUMENT_HTTP) || defined(WAGGLE_INSTRUMENT_HTTPLIB) || defined(WAGGLE_INSTRUMENT_CURL)
+
+// ---- waggle/instrument/url.hpp ----
+
+// URLs as HTTP spans need them: their parts, and their text without the secrets in it. Pure views
+// and fixed buffers, nothing is allocated.
+#ifndef WAGGLE_INSTRUMENT_URL_HPP
+#define WAGGLE_INSTRUMENT_URL_HPP
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+
+// Names, separated by commas, the query parameters whose values are signatures or keys of a cloud
+// provider (OpenTelemetry, HTTP spans, url.full).
+constexpr std::string_view kRedactedQueryKeys =
+    "X-Amz-Signature,X-Amz-Credential,X-Amz-Security-Token,AWSAccessKeyId,Signature,sig,"
+    "X-Goog-Signature";
+
+namespace detail {
+
+// Collects text up to a fixed size; what is longer is cut.
+template <std::size_t Capacity>
+class BoundedText {
+ public:
+  BoundedText() noexcept = default;
+  explicit BoundedText(std::string_view text) noexcept { append(text); }
+
+  void append(std::string_view text) noexcept {
+    const std::size_t room = Capacity - size_;
+    const std::size_t size = text.size() < room ? text.size() : room;
+    if (size != 0) std::memcpy(text_ + size_, text.data(), size);
+    size_ += size;
+  }
+
+  // Appends a number that is not negative.
+  void append_number(long number) noexcept {
+    if (number > 9) append_number(number / 10);
+    const char digit = static_cast<char>('0' + number % 10);
+    append({&digit, 1});
+  }
+
+  void clear() noexcept { size_ = 0; }
+  std::string_view view() const noexcept { return {text_, size_}; }
+
+ private:
+  std::size_t size_ = 0;
+  char text_[Capacity];
+};
+
+// Tells whether a list that is separated by commas holds `name`, in the same case.
+inline bool list_holds(std::string_view list, std::string_view name) noexcept {
+  TextPieces pieces(list, ',');
+  for (std::string_view piece; pieces.next(piece);) {
+    if (!name.empty() && trim(piece) == name) return true;
+  }
+  return false;
+}
+
+// A host's name or address, without brackets, and a port, 0 if none is told.
+struct HostPort {
+  std::string_view host;
+  int port = 0;
+};
+
+// Reads a port, 0 if it is none.
+inline int parse_port(std::string_view text) noexcept {
+  int port = 0;
+  for (char c : text) {
+    if (!is_decimal_digit(c) || port > 65535) return 0;
+    port = port * 10 + (c - '0');
+  }
+  return port > 65535 ? 0 : port;
+}
+
+// Splits "host", "host:80", "[::1]:80" or "::1".
+inline HostPort split_host_port(std::string_view text) noexcept {
+  constexpr std::size_t kNone = std::string_view::npos;
+  if (!text.empty() && text.front() == '[') {
+    const std::size_t end = text.find(']');
+    if (end == kNone) return {};
+    const std::string_view rest = text.substr(end + 1);
+    const bool has_port = !rest.empty() && rest.front() == ':';
+    return {text.substr(1, end - 1), has_port ? parse_port(rest.substr(1)) : 0};
+  }
+  const std::size_t colon = text.find(':');
+  if (colon == kNone || text.find(':', colon + 1) != kNone) return {text, 0};
+  return {text.substr(0, colon), parse_port(text.substr(colon + 1))};
+}
+
+// The port that a scheme implies, 0 if unknown.
+inline int default_port(std::string_view scheme) noexcept {
+  if (is_header_name(scheme, "http")) return 80;
+  return is_header_name(scheme, "https") ? 443 : 0;
+}
+
+// Views the parts of an absolute URL; without a scheme it counts as http, as curl has it.
+struct TargetUrl {
+  explicit TargetUrl(std::string_view url) noexcept {
+    const std::size_t colon = url.find("://");
+    const std::size_t query_at = url.find_first_of("?#");
+    const bool has_scheme = colon < query_at;
+    if (has_scheme) scheme = url.substr(0, colon);
+    const std::string_view rest = has_scheme ? url.substr(colon + 3) : url;
+    const std::size_t end = rest.find_first_of("/?#");
+    const std::string_view authority = rest.substr(0, end);
+    const std::size_t at = authority.rfind('@');
+    has_credentials = at != std::string_view::npos;
+    host_text = has_credentials ? authority.substr(at + 1) : authority;
+    if (end != std::string_view::npos) rest_text = rest.substr(end);
+    server = split_host_port(host_text);
+    if (server.port == 0) server.port = default_port(scheme);
+  }
+
+  std::string_view scheme = "http";
+  bool has_credentials = false;
+  std::string_view host_text;  // as written: with port and brackets
+  HostPort server;             // with the scheme's port if there is none
+  std::string_view rest_text;  // path, query, fragment
+};
+
+// Appends a query, without its question mark, with REDACTED for the values of `keys`.
+template <class Text>
+void append_redacted_query(Text& to, std::string_view query, std::string_view keys) noexcept {
+  const std::size_t fragment = query.find('#');
+  TextPieces pieces(query.substr(0, fragment), '&');
+  bool is_first = true;
+  for (std::string_view piece; pieces.next(piece); is_first = false) {
+    if (!is_first) to.append("&");
+    const std::size_t equals = piece.find('=');
+    const bool is_secret = equals != piece.npos && list_holds(keys, piece.substr(0, equals));
+    to.append(is_secret ? piece.substr(0, equals + 1) : piece);
+    if (is_secret) to.append("REDACTED");
+  }
+  if (fragment != query.npos) to.append(query.substr(fragment));
+}
+
+// Appends a URL with REDACTED for its credentials and for the values of `keys`.
+template <class Text>
+void append_redacted_url(Text& to, const TargetUrl& url, std::string_view keys) noexcept {
+  to.append(url.scheme);
+  to.append("://");
+  if (url.has_credentials) to.append("REDACTED:REDACTED@");
+  to.append(url.host_text);
+  const std::size_t query = url.rest_text.find('?');
+  if (query > url.rest_text.find('#') || query == url.rest_text.npos) {
+    return to.append(url.rest_text);
+  }
+  to.append(url.rest_text.substr(0, query + 1));
+  append_redacted_query(to, url.rest_text.substr(query + 1), keys);
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_URL_HPP
+
+// ---- waggle/instrument/header_values.hpp ----
+
+// Values of a request's or a response's headers, read from any carrier into fixed buffers.
+#ifndef WAGGLE_INSTRUMENT_HEADER_VALUES_HPP
+#define WAGGLE_INSTRUMENT_HEADER_VALUES_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Keeps the first value of a header, at most Capacity bytes of it.
+template <std::size_t Capacity>
+class FirstHeader final : public HeaderReader {
+ public:
+  template <class Carrier>
+  FirstHeader(const Carrier& carrier, std::string_view name) {
+    read_header(carrier, name, *this);
+  }
+
+  void read(std::string_view value) noexcept override {
+    if (text_.view().empty()) text_.append(trim(value));
+  }
+  std::string_view view() const noexcept { return text_.view(); }
+
+ private:
+  BoundedText<Capacity> text_;
+};
+
+// Keeps the values of a header in order: at most eight, 2,048 bytes in all.
+class AllHeaders final : public HeaderReader {
+ public:
+  template <class Carrier>
+  AllHeaders(const Carrier& carrier, std::string_view name) {
+    read_header(carrier, name, *this);
+  }
+
+  void read(std::string_view value) noexcept override {
+    if (value.data() == nullptr || count_ == kMost) return;
+    const std::size_t before = text_.view().size();
+    text_.append(trim(value));
+    values_[count_++] = text_.view().substr(before);
+  }
+
+  bool empty() const noexcept { return count_ == 0; }
+  Slice<std::string_view> values() const noexcept { return {values_, count_}; }
+
+ private:
+  static constexpr std::size_t kMost = 8;
+  std::size_t count_ = 0;
+  std::string_view values_[kMost];
+  BoundedText<2048> text_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_HEADER_VALUES_HPP
+
+// ---- waggle/instrument/forwarded.hpp ----
+
+// What the headers of a request tell a server about the way it took: the client's address, the host
+// that it asked for and the scheme, through proxies (RFC 7239's Forwarded, and X-Forwarded-*).
+// Anyone can send these headers: what they say is good for a trace, and for nothing else.
+#ifndef WAGGLE_INSTRUMENT_FORWARDED_HPP
+#define WAGGLE_INSTRUMENT_FORWARDED_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Returns the text up to one of `ends` that stands outside of quotes.
+inline std::string_view before_unquoted(std::string_view text, std::string_view ends) noexcept {
+  bool is_quoted = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') is_quoted = !is_quoted;
+    if (!is_quoted && ends.find(text[at]) != ends.npos) return text.substr(0, at);
+  }
+  return text;
+}
+
+// Returns the value of `name` in the first element of a Forwarded header, the one that the proxy
+// next to the client wrote; empty if it has none.
+inline std::string_view forwarded_value(std::string_view header, std::string_view name) noexcept {
+  std::string_view element = before_unquoted(header, ",");
+  while (!element.empty()) {
+    const std::string_view pair = before_unquoted(element, ";");
+    element.remove_prefix(pair.size() < element.size() ? pair.size() + 1 : pair.size());
+    const std::size_t equals = pair.find('=');
+    if (equals == pair.npos || !is_header_name(trim(pair.substr(0, equals)), name)) continue;
+    std::string_view value = trim(pair.substr(equals + 1));
+    const bool is_quoted = value.size() > 1 && value.front() == '"' && value.back() == '"';
+    return is_quoted ? value.substr(1, value.size() - 2) : value;
+  }
+  return {};
+}
+
+constexpr std::string_view first_element(std::string_view list) noexcept {
+  return trim(list.substr(0, list.find(',')));
+}
+
+constexpr std::string_view first_told(std::string_view one, std::string_view other) noexcept {
+  return one.empty() ? other : one;
+}
+
+// Reads what the headers tell, from a carrier as for extract().
+class RequestPath {
+ public:
+  template <class Carrier>
+  explicit RequestPath(const Carrier& headers)
+      : forwarded_(headers, "forwarded"),
+        forwarded_for_(headers, "x-forwarded-for"),
+        forwarded_host_(headers, "x-forwarded-host"),
+        forwarded_proto_(headers, "x-forwarded-proto"),
+        authority_(headers, ":authority"),
+        host_(headers, "host"),
+        user_agent_(headers, "user-agent") {}
+
+  // Returns the address of the client, `peer` if no proxy told it.
+  std::string_view client(std::string_view peer) const noexcept {
+    const std::string_view told =
+        first_told(forwarded_value(forwarded_.view(), "for"), first_element(forwarded_for_.view()));
+    const std::string_view address = split_host_port(told).host;
+    return address.empty() || is_header_name(address, "unknown") ? peer : address;
+  }
+
+  // Returns the scheme of the client's URL: http or https, if the headers tell one of them.
+  std::string_view scheme(std::string_view own) const noexcept {
+    const std::string_view told = first_told(forwarded_value(forwarded_.view(), "proto"),
+                                             first_element(forwarded_proto_.view()));
+    if (is_header_name(told, "https")) return "https";
+    return is_header_name(told, "http") ? "http" : own;
+  }
+
+  // Returns the host and the port of the client's URL.
+  HostPort server(std::string_view url_scheme) const noexcept {
+    const std::string_view told = first_told(forwarded_value(forwarded_.view(), "host"),
+                                             first_element(forwarded_host_.view()));
+    HostPort server =
+        split_host_port(first_told(told, first_told(authority_.view(), host_.view())));
+    if (server.port == 0) server.port = default_port(url_scheme);
+    return server;
+  }
+
+  std::string_view user_agent() const noexcept { return user_agent_.view(); }
+
+ private:
+  FirstHeader<512> forwarded_;
+  FirstHeader<256> forwarded_for_;
+  FirstHeader<256> forwarded_host_;
+  FirstHeader<16> forwarded_proto_;
+  FirstHeader<256> authority_;
+  FirstHeader<256> host_;
+  FirstHeader<512> user_agent_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_FORWARDED_HPP
+
+// ---- waggle/instrument/http_span.hpp ----
+
+// What the spans of HTTP servers and clients have in common: the method, the name, the status.
+// Included by waggle/instrument/http.hpp.
+#ifndef WAGGLE_INSTRUMENT_HTTP_SPAN_HPP
+#define WAGGLE_INSTRUMENT_HTTP_SPAN_HPP
+
+#include <cstddef>
+#include <new>
+#include <string_view>
+#include <type_traits>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+
+// Names, separated by commas, the methods that spans tell by name.
+constexpr std::string_view kKnownHttpMethods =
+    "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,TRACE";
+
+// Holds what may be decided otherwise than OpenTelemetry does by default; lists are separated by
+// commas. Any other method counts as `_OTHER`. Views.
+struct HttpConventions {
+  std::string_view known_methods = kKnownHttpMethods;
+  std::string_view redacted_query_keys = kRedactedQueryKeys;
+};
+
+// Tells whether a status is a failure: on a server 5xx, on a client 4xx as well, and on both what
+// is no status at all.
+constexpr bool is_http_error(SpanKind kind, int status_code) noexcept {
+  return status_code < 100 || status_code >= (kind == SpanKind::Server ? 500 : 400);
+}
+
+namespace detail {
+
+// Collects the attributes that a span starts with; views what they are made of.
+class StartAttributes {
+ public:
+  StartAttributes() noexcept = default;
+  StartAttributes(const StartAttributes&) = delete;
+  StartAttributes& operator=(const StartAttributes&) = delete;
+
+  void add(std::string_view key, std::string_view text) noexcept {
+    if (!text.empty()) new (slot()) Attribute{key, AttributeValue(text)};
+    if (!text.empty()) ++size_;
+  }
+  void add(std::string_view key, int number) noexcept {
+    if (number != 0) new (slot()) Attribute{key, AttributeValue(number)};
+    if (number != 0) ++size_;
+  }
+
+  Attributes view() const noexcept {
+    return {std::launder(reinterpret_cast<const Attribute*>(bytes_)), size_};
+  }
+
+ private:
+  void* slot() noexcept { return bytes_ + size_ * sizeof(Attribute); }
+
+  static constexpr std::size_t kMost = 16;
+  std::size_t size_ = 0;
+  alignas(Attribute) unsigned char bytes_[kMost * sizeof(Attribute)];
+};
+
+// Tells whether any span may be recorded.
+inline bool may_record() noexcept {
+#ifdef WAGGLE_DISABLED
+  return false;
+#else
+  return current_session() != 0;
+#endif
+}
+
+// The method as spans tell it.
+struct HttpMethod {
+  HttpMethod(std::string_view method, const HttpConventions& conventions) noexcept
+      : is_known(list_holds(conventions.known_methods, method)),
+        told(is_known ? method : "_OTHER"),
+        original(is_known ? std::string_view{} : method),
+        in_name(is_known ? method : "HTTP") {}
+
+  void add_to(StartAttributes& attributes) const noexcept {
+    attributes.add("http.request.method", told);
+    attributes.add("http.request.method_original", original);
+  }
+
+  bool is_known;
+  std::string_view told;
+  std::string_view original;
+  std::string_view in_name;
+};
+
+// Returns "1.1" of "HTTP/1.1", as some libraries write it.
+constexpr std::string_view http_version(std::string_view text) noexcept {
+  return text.substr(0, 5) == "HTTP/" ? text.substr(5) : text;
+}
+
+// A span's name: the method, and the pattern if there is one. Never the path, which is anyone's.
+class HttpSpanName {
+ public:
+  HttpSpanName(std::string_view method, std::string_view pattern) noexcept : text_(method) {
+    if (!pattern.empty()) text_.append(" ");
+    text_.append(pattern);
+  }
+  std::string_view view() const noexcept { return text_.view(); }
+
+ private:
+  BoundedText<256> text_;
+};
+
+}  // namespace detail
+
+// Holds what the spans of both sides have in common. Not made by itself.
+template <class AnySpan>
+class BasicHttpSpan {
+ public:
+  BasicHttpSpan(BasicHttpSpan&&) noexcept = default;
+  BasicHttpSpan& operator=(BasicHttpSpan&&) noexcept = default;
+
+  // Ends the span. One of a scope that is left by an exception has failed, unless its outcome was
+  // told before.
+  ~BasicHttpSpan() {
+    if constexpr (std::is_same_v<AnySpan, Span>) {
+      const bool is_left = detail::uncaught_exceptions() > uncaught_;
+      if (is_left && !has_outcome_) fail("_OTHER", "left by an exception");
+    }
+  }
+
+  // Returns the span, for attributes of your own, events and exceptions.
+  AnySpan& span() noexcept { return span_; }
+
+  // Returns the span's identity.
+  SpanContext context() const noexcept { return span_.context(); }
+
+  // Tells that there was no proper answer, and why: `error_type` is one of a few fixed texts, such
+  // as "timeout". Cancelling a request is no failure.
+  void fail(std::string_view error_type, std::string_view description = {}) noexcept {
+    has_outcome_ = true;
+    has_error_type_ = true;
+    span_.set_attribute("error.type", error_type.empty() ? "_OTHER" : error_type);
+    span_.set_status(StatusCode::Error, description);
+  }
+
+  // Tells the answer's status; what counts as a failure is is_http_error().
+  void set_status_code(int status_code) noexcept {
+    has_outcome_ = true;
+    span_.set_attribute("http.response.status_code", status_code);
+    if (!is_http_error(kind_, status_code)) return;
+    span_.set_status(StatusCode::Error);
+    if (has_error_type_) return;
+    detail::BoundedText<12> text;
+    text.append_number(status_code < 0 ? 0 : status_code);
+    span_.set_attribute("error.type", text.view());
+  }
+
+  // Tells the version that was spoken: "1.1" or "HTTP/1.1", "2".
+  void set_protocol_version(std::string_view version) noexcept {
+    const std::string_view number = detail::http_version(version);
+    if (!number.empty()) span_.set_attribute("network.protocol.version", number);
+  }
+
+  // Keeps a header that you have chosen, since headers may hold secrets: all its values, in
+  // http.request.header.<name>. `name` is in lowercase.
+  template <class Carrier>
+  void capture_request_header(const Carrier& headers, std::string_view name) {
+    capture("http.request.header.", headers, name);
+  }
+  template <class Carrier>
+  void capture_response_header(const Carrier& headers, std::string_view name) {
+    capture("http.response.header.", headers, name);
+  }
+
+  // Ends the span now instead of with its scope.
+  void end() noexcept { span_.end(); }
+
+ protected:
+  // `start` returns the span: one that cannot be moved is made where it stays.
+  template <class Start>
+  BasicHttpSpan(SpanKind kind, std::string_view method, Start start)
+      : kind_(kind), method_(method), span_(start()) {}
+
+  void set_method(const detail::HttpMethod& method) noexcept {
+    method_ = detail::BoundedText<24>(method.in_name);
+    span_.set_attribute("http.request.method", method.told);
+    if (!method.is_known) span_.set_attribute("http.request.method_original", method.original);
+  }
+
+  void set_pattern(std::string_view key, std::string_view pattern) noexcept {
+    if (!span_.is_recording()) return;
+    span_.update_name(detail::HttpSpanName(method_.view(), pattern).view());
+    if (!pattern.empty()) span_.set_attribute(key, pattern);
+  }
+
+ private:
+  template <class Carrier>
+  void capture(std::string_view prefix, const Carrier& headers, std::string_view name) {
+    if (!span_.is_recording()) return;
+    const detail::AllHeaders all(headers, name);
+    detail::BoundedText<128> key(prefix);
+    key.append(name);
+    if (!all.empty()) span_.set_attribute(key.view(), all.values());
+  }
+
+  SpanKind kind_;
+  bool has_outcome_ = false;
+  bool has_error_type_ = false;
+  unsigned uncaught_ = detail::uncaught_exceptions();
+  detail::BoundedText<24> method_;
+  AnySpan span_;
+};
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_HTTP_SPAN_HPP
+
+// ---- waggle/instrument/http.hpp ----
+
+// Spans of HTTP requests after OpenTelemetry's semantic conventions (HTTP spans, stable), for any
+// server and any client; waggle/instrument/httplib.hpp and curl.hpp do it for these two. Needs no
+// library, like waggle/trace.hpp. Five lines make any other server traced:
+//
+//   void handle(const Request& request, Response& response) {
+//     waggle::HttpServerSpan span{{request.method, request.target, "/users/{id}"},
+//                                 request.headers};
+//     answer(request, response);
+//     span.set_status_code(response.status);
+//   }                                            // left by an exception, it has failed
+//
+// and four any client:
+//
+//   waggle::HttpClientSpan span{{"GET", url, "/users/{id}"}};
+//   span.inject(headers);
+//   const Reply reply = send("GET", url, headers);
+//   reply ? span.set_status_code(reply.status) : span.fail("connection_refused");
+//
+// What is set before the span starts is what samplers see. Bodies are never looked at, headers only
+// for what is listed here.
+#ifndef WAGGLE_INSTRUMENT_HTTP_HPP
+#define WAGGLE_INSTRUMENT_HTTP_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+
+// Tells what a server knows of a request before it reads the headers. Views, for the duration of
+// the call; what is empty or 0 is unknown.
+struct HttpServerRequest {
+  std::string_view method{};
+  std::string_view target{};  // as in the request line: "/users/7?page=2"
+  std::string_view route{};   // the pattern: "/users/{id}"; set_route() tells it later
+  std::string_view scheme = "http";
+  std::string_view peer_address{};  // who is connected: the client, or the nearest proxy
+  int peer_port = 0;
+  std::string_view protocol_version{};  // "1.1" or "HTTP/1.1", "2"
+  HttpConventions conventions{};
+};
+
+// Tells what a client knows of a request before it is sent. Views, for the duration of the call.
+struct HttpClientRequest {
+  std::string_view method{};
+  std::string_view url{};           // absolute; credentials in it are not recorded
+  std::string_view url_template{};  // the pattern: "/users/{id}"; empty: the method is the name
+  int resend_count = 0;             // 1 for the first repetition, a span each
+  HttpConventions conventions{};
+};
+
+namespace detail {
+
+// Weak and not inline: g++ gives inline variables a symbol kind that keeps a library from ever
+// being unloaded.
+__attribute__((weak, visibility("hidden")))
+Scope http_server_scope{"waggle.http.server", WAGGLE_VERSION};
+__attribute__((weak, visibility("hidden")))
+Scope http_client_scope{"waggle.http.client", WAGGLE_VERSION};
+
+}  // namespace detail
+
+// Records a request that this program answers, as a child of the span that the request's headers
+// name.
+template <class AnySpan>
+class BasicHttpServerSpan : public BasicHttpSpan<AnySpan> {
+ public:
+  // `headers` is a carrier as for extract(): a range of pairs, or a function.
+  template <class Carrier>
+  BasicHttpServerSpan(const HttpServerRequest& request, const Carrier& headers)
+      : BasicHttpSpan<AnySpan>(SpanKind::Server,
+                               detail::HttpMethod(request.method, request.conventions).in_name,
+                               [&] { return start(request, headers); }) {}
+
+  // Tells the pattern that the request matched, once it is known: "/users/{id}".
+  void set_route(std::string_view route) noexcept { this->set_pattern("http.route", route); }
+
+ private:
+  template <class Carrier>
+  static AnySpan start(const HttpServerRequest& request, const Carrier& headers) {
+    SpanOptions options;
+    options.kind = SpanKind::Server;
+    options.parent = extract(headers);
+    const detail::HttpMethod method(request.method, request.conventions);
+    const detail::HttpSpanName name(method.in_name, request.route);
+    // With no tracer running, a span is but its parent's identity.
+    if (!detail::may_record()) return AnySpan{name.view(), options};
+    return start(request, method, name.view(), options, detail::RequestPath(headers));
+  }
+
+  static AnySpan start(const HttpServerRequest& request, const detail::HttpMethod& method,
+                       std::string_view name, const SpanOptions& options,
+                       const detail::RequestPath& way) noexcept {
+    const std::string_view scheme = way.scheme(request.scheme);
+    const detail::HostPort server = way.server(scheme);
+    const std::string_view target = request.target.substr(0, request.target.find('#'));
+    const std::size_t question = target.find('?');
+    detail::BoundedText<2048> query;
+    if (question != target.npos) {
+      detail::append_redacted_query(query, target.substr(question + 1),
+                                    request.conventions.redacted_query_keys);
+    }
+    detail::StartAttributes attributes;
+    method.add_to(attributes);
+    attributes.add("http.route", request.route);
+    attributes.add("url.path", target.substr(0, question));
+    attributes.add("url.query", query.view());
+    attributes.add("url.scheme", scheme);
+    attributes.add("server.address", server.host);
+    attributes.add("server.port", server.host.empty() ? 0 : server.port);
+    attributes.add("client.address", way.client(request.peer_address));
+    attributes.add("network.peer.address", request.peer_address);
+    attributes.add("network.peer.port", request.peer_port);
+    attributes.add("network.protocol.version", detail::http_version(request.protocol_version));
+    attributes.add("user_agent.original", way.user_agent());
+    return AnySpan{detail::http_server_scope, name, options, attributes.view()};
+  }
+};
+
+// Records a request that this program makes, one span for each time that it is sent.
+template <class AnySpan>
+class BasicHttpClientSpan : public BasicHttpSpan<AnySpan> {
+ public:
+  explicit BasicHttpClientSpan(const HttpClientRequest& request) noexcept
+      : BasicHttpSpan<AnySpan>(SpanKind::Client,
+                               detail::HttpMethod(request.method, request.conventions).in_name,
+                               [&] { return start(request); }) {}
+
+  // Writes the span's identity into the headers of the request, a carrier as for waggle::inject().
+  template <class Carrier>
+  void inject(Carrier&& headers) const {
+    WAGGLE_SPANS_NAMESPACE::inject(this->context(), headers);
+  }
+
+  // Tells which address answered: "192.0.2.7", 443.
+  void set_peer(std::string_view address, int port) noexcept {
+    if (address.empty()) return;
+    this->span().set_attribute("network.peer.address", address);
+    if (port > 0) this->span().set_attribute("network.peer.port", port);
+  }
+
+  // Tells how often the request was sent again, if at all.
+  void set_resend_count(int count) noexcept {
+    if (count > 0) this->span().set_attribute("http.request.resend_count", count);
+  }
+
+  // Tells method, pattern and URL if they turn out to be others than the span started with; what is
+  // empty stays.
+  void correct(const HttpClientRequest& request) noexcept {
+    if (!request.method.empty()) {
+      this->set_method(detail::HttpMethod(request.method, request.conventions));
+      this->set_pattern("url.template", request.url_template);
+    }
+    const StartUrl url(request);
+    this->span().set_attributes(url.attributes.view());
+  }
+
+ private:
+  // What the URL makes known.
+  struct StartUrl {
+    explicit StartUrl(const HttpClientRequest& request) noexcept : parts(request.url) {
+      if (request.url.empty()) return;
+      detail::append_redacted_url(full, parts, request.conventions.redacted_query_keys);
+      attributes.add("url.full", full.view());
+      attributes.add("server.address", parts.server.host);
+      attributes.add("server.port", parts.server.port);
+    }
+
+    detail::TargetUrl parts;
+    detail::BoundedText<4096> full;
+    detail::StartAttributes attributes;
+  };
+
+  static AnySpan start(const HttpClientRequest& request) noexcept {
+    SpanOptions options;
+    options.kind = SpanKind::Client;
+    const detail::HttpMethod method(request.method, request.conventions);
+    const detail::HttpSpanName name(method.in_name, request.url_template);
+    if (!detail::may_record()) return AnySpan{name.view(), options};
+    StartUrl url(request);
+    method.add_to(url.attributes);
+    url.attributes.add("url.template", request.url_template);
+    url.attributes.add("http.request.resend_count", request.resend_count);
+    return AnySpan{detail::http_client_scope, name.view(), options, url.attributes.view()};
+  }
+};
+
+// For handlers that answer before they return, and requests that are waited for. The span is the
+// thread's current one.
+using HttpServerSpan = BasicHttpServerSpan<Span>;
+using HttpClientSpan = BasicHttpClientSpan<Span>;
+
+// For asynchronous servers and clients: may end on another thread; a ContextGuard makes the span
+// current for a while.
+using DetachedHttpServerSpan = BasicHttpServerSpan<DetachedSpan>;
+using DetachedHttpClientSpan = BasicHttpClientSpan<DetachedSpan>;
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_HTTP_HPP
+
+#endif  // defined(WAGGLE_INSTRUMENT_HTTP) || defined(WAGGLE_INSTRUMENT_HTTPLIB) || defined(WAGGLE_INSTRUMENT_CURL)
+
+#if defined(WAGGLE_INSTRUMENT_HTTPLIB)
+
+// ---- waggle/instrument/httplib_client.hpp ----
+
+// A cpp-httplib client whose requests are recorded; waggle/instrument/httplib.hpp says more.
+#ifndef WAGGLE_INSTRUMENT_HTTPLIB_CLIENT_HPP
+#define WAGGLE_INSTRUMENT_HTTPLIB_CLIENT_HPP
+
+#include <httplib.h>
+
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+namespace detail {
+
+// Returns one of a few fixed texts, so that failures can be counted by it.
+inline std::string_view httplib_error_type(httplib::Error error) noexcept {
+  switch (error) {
+    case httplib::Error::Connection:
+      return "connection_failed";
+    case httplib::Error::ConnectionTimeout:
+      return "timeout";
+    case httplib::Error::BindIPAddress:
+      return "bind_failed";
+    case httplib::Error::Read:
+      return "read_failed";
+    case httplib::Error::Write:
+      return "write_failed";
+    case httplib::Error::ExceedRedirectCount:
+      return "too_many_redirects";
+    case httplib::Error::SSLConnection:
+      return "tls_failed";
+    case httplib::Error::SSLLoadingCerts:
+      return "certificates_unreadable";
+    case httplib::Error::SSLServerVerification:
+      return "server_certificate_invalid";
+    case httplib::Error::Compression:
+      return "compression_failed";
+    default:
+      return "_OTHER";
+  }
+}
+
+}  // namespace detail
+
+// Sends requests, a client span each, whose identity goes along in the headers. Each call takes
+// what httplib's call of that name takes: headers, if any, come right behind the path.
+//
+// NOLINTBEGIN(readability-identifier-naming): httplib's names
+class HttplibCalls {
+  // Tells what else may follow a path from headers and parameters, which have overloads.
+  template <class First, class... Others>
+  using IfNone = std::enable_if_t<!(std::is_same_v<std::decay_t<First>, Others> || ...)>;
+
+ public:
+  using Result = httplib::Result;
+  using Headers = httplib::Headers;
+  using Params = httplib::Params;
+
+  Result Get(const std::string& path, const Headers& headers = {}) {
+    return traced("GET", path, headers,
+                  [&](const Headers& sent) { return client_->Get(path, sent); });
+  }
+  template <class... More>
+  Result Get(const std::string& path, const Headers& headers, More&&... more) {
+    return traced("GET", path, headers, [&](const Headers& sent) {
+      return client_->Get(path, sent, std::forward<More>(more)...);
+    });
+  }
+  template <class First, class... More, class = IfNone<First, Headers, Params>>
+  Result Get(const std::string& path, First&& first, More&&... more) {
+    return Get(path, Headers{}, std::forward<First>(first), std::forward<More>(more)...);
+  }
+  template <class... More>
+  Result Get(const std::string& path, const Params& params, const Headers& headers,
+             More&&... more) {
+    return Get(httplib::append_query_params(path, params), headers, std::forward<More>(more)...);
+  }
+  Result Head(const std::string& path, const Headers& headers = {}) {
+    return traced("HEAD", path, headers,
+                  [&](const Headers& sent) { return client_->Head(path, sent); });
+  }
+  Result Post(const std::string& path, const Headers& headers = {}) {
+    return traced("POST", path, headers,
+                  [&](const Headers& sent) { return client_->Post(path, sent); });
+  }
+  template <class... More>
+  Result Post(const std::string& path, const Headers& headers, More&&... more) {
+    return traced("POST", path, headers, [&](const Headers& sent) {
+      return client_->Post(path, sent, std::forward<More>(more)...);
+    });
+  }
+  template <class First, class... More, class = IfNone<First, Headers>>
+  Result Post(const std::string& path, First&& first, More&&... more) {
+    return Post(path, Headers{}, std::forward<First>(first), std::forward<More>(more)...);
+  }
+  Result Put(const std::string& path, const Headers& headers = {}) {
+    return traced("PUT", path, headers, [&](const Headers& sent) {
+      return client_->Put(path, sent, std::string(), std::string());
+    });
+  }
+  template <class... More>
+  Result Put(const std::string& path, const Headers& headers, More&&... more) {
+    return traced("PUT", path, headers, [&](const Headers& sent) {
+      return client_->Put(path, sent, std::forward<More>(more)...);
+    });
+  }
+  template <class First, class... More, class = IfNone<First, Headers>>
+  Result Put(const std::string& path, First&& first, More&&... more) {
+    return Put(path, Headers{}, std::forward<First>(first), std::forward<More>(more)...);
+  }
+  Result Patch(const std::string& path, const Headers& headers = {}) {
+    return traced("PATCH", path, headers, [&](const Headers& sent) {
+      return client_->Patch(path, sent, std::string(), std::string());
+    });
+  }
+  template <class... More>
+  Result Patch(const std::string& path, const Headers& headers, More&&... more) {
+    return traced("PATCH", path, headers, [&](const Headers& sent) {
+      return client_->Patch(path, sent, std::forward<More>(more)...);
+    });
+  }
+  template <class First, class... More, class = IfNone<First, Headers>>
+  Result Patch(const std::string& path, First&& first, More&&... more) {
+    return Patch(path, Headers{}, std::forward<First>(first), std::forward<More>(more)...);
+  }
+  Result Delete(const std::string& path, const Headers& headers = {}) {
+    return traced("DELETE", path, headers,
+                  [&](const Headers& sent) { return client_->Delete(path, sent); });
+  }
+  template <class... More>
+  Result Delete(const std::string& path, const Headers& headers, More&&... more) {
+    return traced("DELETE", path, headers, [&](const Headers& sent) {
+      return client_->Delete(path, sent, std::forward<More>(more)...);
+    });
+  }
+  template <class First, class... More, class = IfNone<First, Headers>>
+  Result Delete(const std::string& path, First&& first, More&&... more) {
+    return Delete(path, Headers{}, std::forward<First>(first), std::forward<More>(more)...);
+  }
+  Result Options(const std::string& path, const Headers& headers = {}) {
+    return traced("OPTIONS", path, headers,
+                  [&](const Headers& sent) { return client_->Options(path, sent); });
+  }
+
+  // Sends any other request.
+  Result send(httplib::Request request) {
+    return traced(request.method, request.path, request.headers, [&](const Headers& headers) {
+      request.headers = headers;
+      return client_->send(request);
+    });
+  }
+
+ protected:
+  HttplibCalls(httplib::Client& client, const std::string& origin, std::string url_template)
+      : client_(&client), origin_(&origin), url_template_(std::move(url_template)) {}
+
+ private:
+  friend class HttplibClient;
+
+  template <class Call>
+  Result traced(std::string_view method, const std::string& path, Headers headers, Call call) {
+    HttpClientSpan span{{method, *origin_ + path, url_template_}};
+    span.inject(headers);
+    Result result = call(headers);
+    if (result) {
+      span.set_status_code(result->status);
+      span.set_protocol_version(result->version);
+    } else if (result.error() != httplib::Error::Canceled) {
+      span.fail(detail::httplib_error_type(result.error()));
+    }
+    return result;
+  }
+
+  httplib::Client* client_;
+  const std::string* origin_;
+  std::string url_template_;
+};
+// NOLINTEND(readability-identifier-naming)
+
+// Owns an httplib::Client whose requests are traced; as thread-safe as that one. Redirects that it
+// follows are part of the one span.
+class HttplibClient : public HttplibCalls {
+ public:
+  // Takes "http://host:port" or "https://host"; or a host and a port.
+  explicit HttplibClient(const std::string& scheme_host_port)
+      : HttplibCalls(client_, origin_, {}), origin_(scheme_host_port), client_(scheme_host_port) {}
+  HttplibClient(const std::string& host, int port)
+      : HttplibCalls(client_, origin_, {}),
+        origin_("http://" + (host.find(':') == host.npos ? host : "[" + host + "]") + ":" +
+                std::to_string(port)),
+        client_(host, port) {}
+  HttplibClient(const HttplibClient&) = delete;
+  HttplibClient& operator=(const HttplibClient&) = delete;
+
+  // Returns the same calls with a pattern to name the span after:
+  // at("/users/{id}").Get("/users/7"). Valid as long as the client.
+  HttplibCalls at(std::string url_template) {
+    return HttplibCalls(client_, origin_, std::move(url_template));
+  }
+
+  // Reaches the client itself, for its settings: client->set_read_timeout(5).
+  httplib::Client* operator->() noexcept { return &client_; }
+
+ private:
+  std::string origin_;
+  httplib::Client client_;
+};
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_HTTPLIB_CLIENT_HPP
+
+// ---- waggle/instrument/httplib_server.hpp ----
+
+// A cpp-httplib server whose requests are recorded; waggle/instrument/httplib.hpp says more.
+#ifndef WAGGLE_INSTRUMENT_HTTPLIB_SERVER_HPP
+#define WAGGLE_INSTRUMENT_HTTPLIB_SERVER_HPP
+
+#include <httplib.h>
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+namespace detail {
+
+inline std::string_view scheme_of(const httplib::Request& request) noexcept {
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+  if (request.ssl != nullptr) return "https";
+#endif
+  static_cast<void>(request);
+  return "http";
+}
+
+// The span of the request that this thread answers: httplib does all of it on one thread.
+inline std::optional<HttpServerSpan>& httplib_request() {
+  thread_local std::optional<HttpServerSpan> span;
+  return span;
+}
+
+inline HttpServerSpan& begin_httplib_request(const httplib::Request& request) {
+  HttpServerRequest begun;
+  begun.method = request.method;
+  begun.target = request.target;
+  begun.scheme = scheme_of(request);
+  begun.peer_address = request.remote_addr;
+  begun.peer_port = request.remote_port;
+  begun.protocol_version = request.version;
+  httplib_request().reset();
+  return httplib_request().emplace(begun, request.headers);
+}
+
+// Ends the request's span, and begins it first where httplib refused the request unseen.
+inline void end_httplib_request(const httplib::Request& request,
+                                const httplib::Response& response) {
+  HttpServerSpan& span = httplib_request() ? *httplib_request() : begin_httplib_request(request);
+  span.set_status_code(response.status);
+  httplib_request().reset();
+}
+
+#if defined(__cpp_exceptions)
+// Keeps an exception that leaves a handler as an event of the span; httplib, or the program's own
+// exception handler, makes an answer of it.
+struct RecordingCall {
+  template <class Call>
+  static auto run(Call call) {
+    try {
+      return call();
+    } catch (const std::exception& exception) {
+      current_span().record_exception(exception);
+      throw;
+    } catch (...) {
+      current_span().record_exception(ExceptionDetails{"unknown", {}, {}});
+      throw;
+    }
+  }
+};
+using HandlerCall = RecordingCall;
+#else
+struct PlainCall {
+  template <class Call>
+  static auto run(Call call) {
+    return call();
+  }
+};
+using HandlerCall = PlainCall;
+#endif
+
+// Returns the handler as httplib takes it, of either kind: it tells the route, and what it throws
+// is recorded.
+template <class Server, class Call, class Handler>
+auto traced_handler(std::string route, Handler handler) {
+  using Request = const httplib::Request&;
+  using Response = httplib::Response&;
+  constexpr bool kIsPlain = std::is_invocable_v<Handler&, Request, Response>;
+  using Taken = std::conditional_t<kIsPlain, typename Server::Handler,
+                                   typename Server::HandlerWithContentReader>;
+  return Taken{
+      [route = std::move(route), handler = std::move(handler)](auto&&... arguments) mutable {
+        if (httplib_request()) httplib_request()->set_route(route);
+        Call::run([&] { handler(std::forward<decltype(arguments)>(arguments)...); });
+      }};
+}
+
+}  // namespace detail
+
+// Serves as `Base`, httplib::Server or httplib::SSLServer, and records a span of each request that
+// arrives, also of those without a handler, refused as malformed, or answered by a hook. The span
+// is current in handlers and hooks, ends once the answer is written, and is named after the method
+// and the route. Set hooks on this class, not on a reference to its base.
+//
+// NOLINTBEGIN(readability-identifier-naming): httplib's names
+template <class Base, class Call = detail::HandlerCall>
+class BasicHttplibServer : public Base {
+ public:
+  using typename Base::HandlerWithResponse;
+
+  // Takes what Base takes.
+  template <class... Arguments>
+  explicit BasicHttplibServer(Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...) {
+    set_pre_routing_handler({});
+    set_logger({});
+  }
+
+  // Answer requests whose path matches `pattern`. `route` is the pattern for people, such as
+  // "/users/{id}"; without one it is `pattern` itself.
+  template <class Handler>
+  BasicHttplibServer& Get(const std::string& pattern, std::string route, Handler handler) {
+    Base::Get(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Get(const std::string& pattern, Handler handler) {
+    return Get(pattern, pattern, std::move(handler));
+  }
+  template <class Handler>
+  BasicHttplibServer& Post(const std::string& pattern, std::string route, Handler handler) {
+    Base::Post(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Post(const std::string& pattern, Handler handler) {
+    return Post(pattern, pattern, std::move(handler));
+  }
+  template <class Handler>
+  BasicHttplibServer& Put(const std::string& pattern, std::string route, Handler handler) {
+    Base::Put(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Put(const std::string& pattern, Handler handler) {
+    return Put(pattern, pattern, std::move(handler));
+  }
+  template <class Handler>
+  BasicHttplibServer& Patch(const std::string& pattern, std::string route, Handler handler) {
+    Base::Patch(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Patch(const std::string& pattern, Handler handler) {
+    return Patch(pattern, pattern, std::move(handler));
+  }
+  template <class Handler>
+  BasicHttplibServer& Delete(const std::string& pattern, std::string route, Handler handler) {
+    Base::Delete(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Delete(const std::string& pattern, Handler handler) {
+    return Delete(pattern, pattern, std::move(handler));
+  }
+  template <class Handler>
+  BasicHttplibServer& Options(const std::string& pattern, std::string route, Handler handler) {
+    Base::Options(pattern, traced(std::move(route), std::move(handler)));
+    return *this;
+  }
+  template <class Handler>
+  BasicHttplibServer& Options(const std::string& pattern, Handler handler) {
+    return Options(pattern, pattern, std::move(handler));
+  }
+
+  // Replace the program's own hook, which runs inside the request's span.
+  BasicHttplibServer& set_pre_routing_handler(HandlerWithResponse hook) {
+    Base::set_pre_routing_handler(
+        [hook = std::move(hook)](const httplib::Request& request, httplib::Response& response) {
+          detail::begin_httplib_request(request);
+          if (!hook) return Base::HandlerResponse::Unhandled;
+          return Call::run([&] { return hook(request, response); });
+        });
+    return *this;
+  }
+  BasicHttplibServer& set_logger(httplib::Logger logger) {
+    Base::set_logger([logger = std::move(logger)](const httplib::Request& request,
+                                                  const httplib::Response& response) {
+      if (logger) logger(request, response);
+      detail::end_httplib_request(request, response);
+    });
+    return *this;
+  }
+
+ private:
+  template <class Handler>
+  static auto traced(std::string route, Handler handler) {
+    return detail::traced_handler<Base, Call>(std::move(route), std::move(handler));
+  }
+};
+// NOLINTEND(readability-identifier-naming)
+
+using HttplibServer = BasicHttplibServer<httplib::Server>;
+#ifdef CPPHTTPLIB_OPENSSL_SUPPORT
+using HttplibSslServer = BasicHttplibServer<httplib::SSLServer>;
+#endif
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_HTTPLIB_SERVER_HPP
+
+// ---- waggle/instrument/httplib.hpp ----
+
+// Spans of cpp-httplib's servers and clients (0.11 or newer). Include it in place of <httplib.h>,
+// and compile with cpp-httplib's flags (pkg-config cpp-httplib); waggle links with nothing for it.
+//
+//   waggle::HttplibServer server;                  // was: httplib::Server server;
+//   server.Get("/users/([^/]+)", "/users/{id}", get_user);
+//
+//   waggle::HttplibClient client{"http://users.example"};
+//   client.at("/users/{id}").Get("/users/7");
+#ifndef WAGGLE_INSTRUMENT_HTTPLIB_HPP
+#define WAGGLE_INSTRUMENT_HTTPLIB_HPP
+
+#endif  // WAGGLE_INSTRUMENT_HTTPLIB_HPP
+
+#endif  // defined(WAGGLE_INSTRUMENT_HTTPLIB)
+
+#if defined(WAGGLE_INSTRUMENT_CURL)
+
+// ---- waggle/instrument/curl_details.hpp ----
+
+// What CurlRequest, in curl.hpp, asks of libcurl: a handle's facts, names of its error codes, and
+// lists of headers.
+#ifndef WAGGLE_INSTRUMENT_CURL_DETAILS_HPP
+#define WAGGLE_INSTRUMENT_CURL_DETAILS_HPP
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string_view>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+namespace detail {
+
+inline std::string_view curl_text(CURL* easy, CURLINFO which) noexcept {
+  const char* text = nullptr;
+  curl_easy_getinfo(easy, which, &text);
+  return to_text(text);
+}
+
+inline long curl_number(CURL* easy, CURLINFO which) noexcept {
+  long number = 0;
+  curl_easy_getinfo(easy, which, &number);
+  return number;
+}
+
+// The method of the last request, before the first one GET or a method of your own.
+inline std::string_view curl_method(CURL* easy) noexcept {
+#if LIBCURL_VERSION_NUM >= 0x074800
+  return curl_text(easy, CURLINFO_EFFECTIVE_METHOD);
+#else
+  static_cast<void>(easy);
+  return "GET";
+#endif
+}
+
+inline std::string_view curl_http_version(CURL* easy) noexcept {
+  switch (curl_number(easy, CURLINFO_HTTP_VERSION)) {
+    case CURL_HTTP_VERSION_1_0:
+      return "1.0";
+    case CURL_HTTP_VERSION_1_1:
+      return "1.1";
+    case CURL_HTTP_VERSION_2_0:
+      return "2";
+    case CURL_HTTP_VERSION_3:
+      return "3";
+    default:
+      return {};
+  }
+}
+
+// Names of the codes that requests end with; libcurl has words for them only.
+struct CurlCodeName {
+  CURLcode code;
+  std::string_view name;
+};
+constexpr CurlCodeName kCurlCodeNames[] = {
+    {CURLE_UNSUPPORTED_PROTOCOL, "CURLE_UNSUPPORTED_PROTOCOL"},
+    {CURLE_URL_MALFORMAT, "CURLE_URL_MALFORMAT"},
+    {CURLE_COULDNT_RESOLVE_PROXY, "CURLE_COULDNT_RESOLVE_PROXY"},
+    {CURLE_COULDNT_RESOLVE_HOST, "CURLE_COULDNT_RESOLVE_HOST"},
+    {CURLE_COULDNT_CONNECT, "CURLE_COULDNT_CONNECT"},
+    {CURLE_WEIRD_SERVER_REPLY, "CURLE_WEIRD_SERVER_REPLY"},
+    {CURLE_PARTIAL_FILE, "CURLE_PARTIAL_FILE"},
+    {CURLE_WRITE_ERROR, "CURLE_WRITE_ERROR"},
+    {CURLE_READ_ERROR, "CURLE_READ_ERROR"},
+    {CURLE_OUT_OF_MEMORY, "CURLE_OUT_OF_MEMORY"},
+    {CURLE_OPERATION_TIMEDOUT, "CURLE_OPERATION_TIMEDOUT"},
+    {CURLE_SSL_CONNECT_ERROR, "CURLE_SSL_CONNECT_ERROR"},
+    {CURLE_TOO_MANY_REDIRECTS, "CURLE_TOO_MANY_REDIRECTS"},
+    {CURLE_GOT_NOTHING, "CURLE_GOT_NOTHING"},
+    {CURLE_SEND_ERROR, "CURLE_SEND_ERROR"},
+    {CURLE_RECV_ERROR, "CURLE_RECV_ERROR"},
+    {CURLE_SSL_CERTPROBLEM, "CURLE_SSL_CERTPROBLEM"},
+    {CURLE_PEER_FAILED_VERIFICATION, "CURLE_PEER_FAILED_VERIFICATION"},
+    {CURLE_BAD_CONTENT_ENCODING, "CURLE_BAD_CONTENT_ENCODING"},
+    {CURLE_FILESIZE_EXCEEDED, "CURLE_FILESIZE_EXCEEDED"},
+    {CURLE_SSL_CACERT_BADFILE, "CURLE_SSL_CACERT_BADFILE"},
+    {CURLE_HTTP2, "CURLE_HTTP2"},
+    {CURLE_HTTP2_STREAM, "CURLE_HTTP2_STREAM"},
+};
+
+// Returns "CURLE_COULDNT_CONNECT", or "CURLE_" and the number of a rare code.
+class CurlErrorType {
+ public:
+  explicit CurlErrorType(CURLcode code) noexcept {
+    for (const CurlCodeName& known : kCurlCodeNames) {
+      if (known.code == code) text_.append(known.name);
+    }
+    if (!text_.view().empty()) return;
+    text_.append("CURLE_");
+    text_.append_number(static_cast<long>(code));
+  }
+  std::string_view view() const noexcept { return text_.view(); }
+
+ private:
+  BoundedText<40> text_;
+};
+
+struct FreeHeaders {
+  void operator()(curl_slist* headers) const noexcept { curl_slist_free_all(headers); }
+};
+using CurlHeaderList = std::unique_ptr<curl_slist, FreeHeaders>;
+
+// Appends a line; a list that has failed once stays null.
+inline void append_header(CurlHeaderList& list, const char* line, bool& is_complete) noexcept {
+  curl_slist* const longer = curl_slist_append(list.get(), line);
+  if (longer == nullptr) {
+    is_complete = false;
+    return;
+  }
+  static_cast<void>(list.release());
+  list.reset(longer);
+}
+
+// Tells whether a header of the program's own stands in the way of one that the context writes.
+inline bool is_replaced(std::string_view line, const SpanContext& context) noexcept {
+  const std::string_view name = line.substr(0, line.find_first_of(":;"));
+  if (is_header_name(name, kBaggageName)) return !context.baggage().empty();
+  return is_header_name(name, kTraceParentName) || is_header_name(name, kTraceStateName);
+}
+
+// Returns a new list of `own` headers and those of the context; null if there is nothing to add, or
+// no memory for it.
+inline curl_slist* merged_headers(const curl_slist* own, const SpanContext& context) noexcept {
+  if (!context.is_valid() && context.baggage().empty()) return nullptr;
+  CurlHeaderList list;
+  bool is_complete = true;
+  constexpr std::string_view kEnd("\0", 1);
+  for (; own != nullptr; own = own->next) {
+    if (!is_replaced(own->data, context)) append_header(list, own->data, is_complete);
+  }
+  WAGGLE_SPANS_NAMESPACE::inject(context, [&](std::string_view name, std::string_view value) {
+    BoundedText<BaggageBuffer::kHeaderLimit + 64> line(name);
+    line.append(": ");
+    line.append(value);
+    line.append(kEnd);
+    append_header(list, line.view().data(), is_complete);
+  });
+  return is_complete ? list.release() : nullptr;
+}
+
+// Keeps the headers of requests that ended without finish(), since nobody can tell whether their
+// handle is gone: until a request takes up a handle of the same address, or for good. So a program
+// that cancels transfers keeps at most one list for each handle that it ever had at a time.
+class ParkedHeaders {
+ public:
+  static void keep(CURL* easy, curl_slist* headers) noexcept {
+    if (headers == nullptr) return;
+    ParkedHeaders& all = instance();
+    const std::lock_guard<std::mutex> lock(all.mutex_);
+    auto* const parked = new (std::nothrow) Parked{easy, headers, all.first_};
+    if (parked != nullptr) all.first_ = parked;
+  }
+
+  // To be called once the handle has other headers.
+  static void release(CURL* easy) noexcept {
+    ParkedHeaders& all = instance();
+    const std::lock_guard<std::mutex> lock(all.mutex_);
+    for (Parked** link = &all.first_; *link != nullptr;) {
+      Parked* const parked = *link;
+      if (parked->easy != easy) {
+        link = &parked->next;
+        continue;
+      }
+      *link = parked->next;
+      curl_slist_free_all(parked->headers);
+      delete parked;
+    }
+  }
+
+ private:
+  struct Parked {
+    CURL* easy;
+    curl_slist* headers;
+    Parked* next;
+  };
+
+  // Handles may outlive static objects, so nothing is freed at the end.
+  static ParkedHeaders& instance() noexcept {
+    static ParkedHeaders all;
+    return all;
+  }
+
+  std::mutex mutex_;
+  Parked* first_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_CURL_DETAILS_HPP
+
+// ---- waggle/instrument/curl.hpp ----
+
+// Spans of requests made with libcurl, 7.68 or newer, by the easy and the multi interface. Your
+// handle, its options and its callbacks stay your own:
+//
+//   curl_easy_setopt(easy, CURLOPT_URL, "http://users.example/users/7");
+//   waggle::CurlRequest request{easy, {"GET", "/users/{id}", headers}};
+//   const CURLcode code = request.perform();  // was: curl_easy_perform(easy)
+//
+// With the multi interface, keep the request where you keep what belongs to the transfer, and call
+// request.finish(message->data.result) on CURLMSG_DONE instead of perform().
+#ifndef WAGGLE_INSTRUMENT_CURL_HPP
+#define WAGGLE_INSTRUMENT_CURL_HPP
+
+#include <curl/curl.h>
+
+#include <string_view>
+#include <utility>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+
+// Tells what libcurl's handle cannot tell about a request. Views, for the duration of the call; but
+// `headers` and `conventions` until the request is finished.
+struct CurlRequestOptions {
+  std::string_view method{};        // empty: what libcurl says, which before the request is a guess
+  std::string_view url_template{};  // the pattern, such as "/users/{id}": names the span
+  curl_slist* headers = nullptr;    // what you would give to CURLOPT_HTTPHEADER, and as long-lived
+  HttpConventions conventions{};
+};
+
+// Records one transfer of a handle as a client span, a child of what was current when the request
+// was made, and sends the span's identity in `traceparent`, `tracestate` and `baggage`, beside your
+// headers and in place of any of these among them. Used by one thread at a time. Request and handle
+// may be destroyed in either order, also while a multi handle works on it: a request that ends
+// without finish() counts as cancelled, and then its headers stay valid for the handle. Redirects
+// that libcurl follows are part of the one span. Movable.
+class [[nodiscard]] CurlRequest {
+ public:
+  // Takes up a handle whose CURLOPT_URL is set. Sets its CURLOPT_HTTPHEADER; do not set that until
+  // finish(), which sets it to `options.headers`.
+  explicit CurlRequest(CURL* easy, const CurlRequestOptions& options = {}) noexcept
+      : easy_(easy),
+        own_headers_(options.headers),
+        url_template_(options.url_template),
+        conventions_(options.conventions),
+        is_method_given_(!options.method.empty()),
+        is_url_known_(!detail::curl_text(easy, CURLINFO_EFFECTIVE_URL).empty()),
+        span_(begun(easy, options)) {
+    headers_.reset(detail::merged_headers(options.headers, span_.context()));
+    send_headers(headers_ != nullptr ? headers_.get() : own_headers_);
+    detail::ParkedHeaders::release(easy_);
+  }
+  CurlRequest(CurlRequest&& other) noexcept
+      : easy_(std::exchange(other.easy_, nullptr)),
+        own_headers_(other.own_headers_),
+        headers_(std::move(other.headers_)),
+        url_template_(other.url_template_),
+        conventions_(other.conventions_),
+        is_method_given_(other.is_method_given_),
+        is_url_known_(other.is_url_known_),
+        span_(std::move(other.span_)) {}
+  CurlRequest& operator=(CurlRequest&&) = delete;
+
+  // Ends the span, as that of a cancelled request unless finish() was called. Leaves the handle
+  // alone, which may be gone.
+  ~CurlRequest() {
+    if (easy_ != nullptr) detail::ParkedHeaders::keep(easy_, headers_.release());
+  }
+
+  // Returns the span, for attributes of your own and events.
+  DetachedSpan& span() noexcept { return span_.span(); }
+  SpanContext context() const noexcept { return span_.context(); }
+
+  // Performs the request as curl_easy_perform() does, with the span as the current one for your
+  // callbacks, and finishes it.
+  CURLcode perform() {
+    const ContextGuard guard{span_.span()};
+    const CURLcode code = curl_easy_perform(easy_);
+    finish(code);
+    return code;
+  }
+
+  // Tells the span how the transfer ended, ends it, and gives the handle your own headers back. The
+  // handle has to be there still. Only the first call counts.
+  void finish(CURLcode code) noexcept {
+    if (easy_ == nullptr) return;
+    tell_what_was_sent();
+    tell_outcome(code);
+    span_.end();
+    send_headers(own_headers_);
+    headers_.reset();
+    easy_ = nullptr;
+  }
+
+ private:
+  static DetachedHttpClientSpan begun(CURL* easy, const CurlRequestOptions& options) noexcept {
+    HttpClientRequest request;
+    request.method = options.method.empty() ? detail::curl_method(easy) : options.method;
+    request.url = detail::curl_text(easy, CURLINFO_EFFECTIVE_URL);
+    request.url_template = options.url_template;
+    request.conventions = options.conventions;
+    return DetachedHttpClientSpan{request};
+  }
+
+  void send_headers(curl_slist* headers) noexcept {
+    curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers);
+  }
+
+  // What the handle did not tell, or told wrongly, before the transfer.
+  void tell_what_was_sent() noexcept {
+    const long redirects = detail::curl_number(easy_, CURLINFO_REDIRECT_COUNT);
+    span_.set_resend_count(static_cast<int>(redirects));
+    span_.set_peer(detail::curl_text(easy_, CURLINFO_PRIMARY_IP),
+                   static_cast<int>(detail::curl_number(easy_, CURLINFO_PRIMARY_PORT)));
+    span_.set_protocol_version(detail::curl_http_version(easy_));
+    if (redirects != 0) return;  // these would be the last request's
+    HttpClientRequest request;
+    if (!is_method_given_) request.method = detail::curl_method(easy_);
+    if (!is_url_known_) request.url = detail::curl_text(easy_, CURLINFO_EFFECTIVE_URL);
+    request.url_template = url_template_.view();
+    request.conventions = conventions_;
+    span_.correct(request);
+  }
+
+  void tell_outcome(CURLcode code) noexcept {
+    const bool is_failed = code != CURLE_OK && code != CURLE_ABORTED_BY_CALLBACK &&
+                           code != CURLE_HTTP_RETURNED_ERROR;  // which the status tells
+    if (is_failed) span_.fail(detail::CurlErrorType(code).view(), curl_easy_strerror(code));
+    const long status = detail::curl_number(easy_, CURLINFO_RESPONSE_CODE);
+    if (status != 0) span_.set_status_code(static_cast<int>(status));
+  }
+
+  CURL* easy_;  // null once finished
+  curl_slist* own_headers_;
+  detail::CurlHeaderList headers_;
+  detail::BoundedText<256> url_template_;
+  HttpConventions conventions_;
+  bool is_method_given_;
+  bool is_url_known_;  // not with CURLOPT_CURLU
+  DetachedHttpClientSpan span_;
+};
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif  // WAGGLE_INSTRUMENT_CURL_HPP
+
+#endif  // defined(WAGGLE_INSTRUMENT_CURL)
+
+#if defined(WAGGLE_INSTRUMENT_ASIO)
+
+// ---- waggle/instrument/asio.hpp ----
+
+// An executor of asio's (1.18 or newer) that takes the current context along:
+//
+//   waggle::AsioContextExecutor executor{pool.get_executor()};
+//   asio::post(executor, [] { send_mail(); });
+//
+// A handler of an asynchronous operation runs long after that was begun: bind the handler itself,
+// timer.async_wait(waggle::bind(on_timer)). Empty where exceptions are off, unless asio was told
+// so.
+#ifndef WAGGLE_INSTRUMENT_ASIO_HPP
+#define WAGGLE_INSTRUMENT_ASIO_HPP
+
+#if defined(__cpp_exceptions) || defined(ASIO_NO_EXCEPTIONS)
+
+#include <asio/execution/execute.hpp>
+#include <asio/prefer.hpp>
+#include <asio/query.hpp>
+#include <asio/require.hpp>
+#include <type_traits>
+#include <utility>
+
+namespace waggle {
+inline namespace WAGGLE_SPANS_NAMESPACE {
+
+// Binds the work that it is given, as ContextExecutor does, and has the properties of `Executor`.
+template <class Executor>
+class AsioContextExecutor {
+ public:
+  explicit AsioContextExecutor(Executor executor) noexcept : executor_(std::move(executor)) {}
+
+  template <class Callable>
+  void execute(Callable&& callable) const {
+    asio::execution::execute(executor_,
+                             WAGGLE_SPANS_NAMESPACE::bind(std::forward<Callable>(callable)));
+  }
+
+  // Tell a property, or return an executor with another one; called by asio.
+  template <class Property>
+  auto query(const Property& property) const
+      -> decltype(asio::query(std::declval<const Executor&>(), property)) {
+    return asio::query(executor_, property);
+  }
+  template <class Property>
+  auto require(const Property& property) const -> AsioContextExecutor<
+      std::decay_t<decltype(asio::require(std::declval<const Executor&>(), property))>> {
+    return wrapped(asio::require(executor_, property));
+  }
+  template <class Property>
+  auto prefer(const Property& property) const -> AsioContextExecutor<
+      std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(), property))>> {
+    return wrapped(asio::prefer(executor_, property));
+  }
+
+  friend bool operator==(const AsioContextExecutor& left,
+                         const AsioContextExecutor& right) noexcept {
+    return left.executor_ == right.executor_;
+  }
+  friend bool operator!=(const AsioContextExecutor& left,
+                         const AsioContextExecutor& right) noexcept {
+    return !(left == right);
+  }
+
+ private:
+  template <class Other>
+  static AsioContextExecutor<Other> wrapped(Other executor) noexcept {
+    return AsioContextExecutor<Other>(std::move(executor));
+  }
+
+  Executor executor_;
+};
+
+}  // namespace WAGGLE_SPANS_NAMESPACE
+}  // namespace waggle
+
+#endif
+
+#endif  // WAGGLE_INSTRUMENT_ASIO_HPP
+
+#endif  // defined(WAGGLE_INSTRUMENT_ASIO)
 
 #if !defined(WAGGLE_IMPLEMENTATION) && !defined(WAGGLE_WITHOUT_IMPLEMENTATION)
 #define WAGGLE_WITHOUT_IMPLEMENTATION
@@ -8446,20 +10232,6 @@ class RuleSampler final : public Sampler {
 
 #endif  // WAGGLE_SAMPLING_RULE_SAMPLER_HPP
 
-// ---- waggle/core/version.hpp ----
-
-// The release number of this library, in one place; the build files and the tests read it from
-// here.
-#ifndef WAGGLE_CORE_VERSION_HPP
-#define WAGGLE_CORE_VERSION_HPP
-
-#define WAGGLE_VERSION_MAJOR 0
-#define WAGGLE_VERSION_MINOR 1
-#define WAGGLE_VERSION_PATCH 0
-#define WAGGLE_VERSION "0.1.0"
-
-#endif  // WAGGLE_CORE_VERSION_HPP
-
 // ---- waggle/sdk/transport.hpp ----
 
 // The seam to the network: one request at a time, begun, polled and cancelled, never blocking. The
@@ -8477,8 +10249,8 @@ inline namespace abi1 {
 // Lists header names and values in the order in which they are sent.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-// Describes one POST. `body` must stay alive and unchanged until the request is done or cancelled:
-// it is sent from where it lies and may be sent again.
+// Describes one POST, or one GET if there is no `body`. That must stay alive and unchanged until
+// the request is done or cancelled: it is sent from where it lies and may be sent again.
 struct HttpRequest {
   std::string url;
   HeaderList headers;
@@ -8892,7 +10664,7 @@ inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept 
 #endif
   // A body goes out in one call or two, not in one for each 64 KiB and rest of the collector.
   constexpr long kUploadBuffer = 512 * 1024;
-  return limited && easy.set(CURLOPT_NOSIGNAL, 1L) && easy.set(CURLOPT_POST, 1L) &&
+  return limited && easy.set(CURLOPT_NOSIGNAL, 1L) &&
          easy.set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer) &&
          easy.set(CURLOPT_FOLLOWLOCATION, 0L) &&
          easy.set(CURLOPT_USERAGENT, options.user_agent.c_str());
@@ -9048,7 +10820,7 @@ inline std::string transfer_reason(CURLcode code, std::string_view words, long s
 namespace waggle {
 inline namespace abi1 {
 
-// Sends POST requests with libcurl, over HTTP/1.1 or, where TLS negotiates it, HTTP/2. Servers are
+// Sends requests with libcurl, over HTTP/1.1 or, where TLS negotiates it, HTTP/2. Servers are
 // always verified, with TLS 1.2 or newer; redirects are not followed. Used by one thread.
 class CurlTransport final : public Transport {
  public:
@@ -9164,17 +10936,20 @@ class CurlTransport final : public Transport {
     const CURLcode code = detail::read_url_host(request.url, host_);
     if (code != CURLE_OK) return code;
     if (!headers_.assign(request.headers)) return CURLE_OUT_OF_MEMORY;
-    const bool has_body = request.body != nullptr;
-    const auto size = static_cast<curl_off_t>(has_body ? request.body->size() : 0);
     const long timeout = in_range(request.timeout, 1, INT_MAX);
     attached_ = easy_.set(CURLOPT_URL, request.url.c_str()) &&
-                easy_.set(CURLOPT_HTTPHEADER, headers_.get()) &&
-                easy_.set(CURLOPT_POSTFIELDS, has_body ? request.body->data() : "") &&
-                easy_.set(CURLOPT_POSTFIELDSIZE_LARGE, size) &&
+                easy_.set(CURLOPT_HTTPHEADER, headers_.get()) && set_body(request.body) &&
                 easy_.set(CURLOPT_TIMEOUT_MS, timeout) &&
                 easy_.set(CURLOPT_CONNECTTIMEOUT_MS, in_range(connect_timeout_, 1, timeout)) &&
                 curl_multi_add_handle(multi_.get(), easy_.get()) == CURLM_OK;
     return attached_ ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+  }
+
+  // Which of the options comes last decides about the method.
+  bool set_body(const std::string* body) noexcept {
+    if (body == nullptr) return easy_.set(CURLOPT_HTTPGET, 1L);
+    return easy_.set(CURLOPT_POST, 1L) && easy_.set(CURLOPT_POSTFIELDS, body->data()) &&
+           easy_.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
   }
 
   void detach() noexcept {
@@ -9517,10 +11292,11 @@ struct SpanLimits {
   // an empty value. To be taken by every receiver, OTLP bodies go no deeper than 30 in any case.
   std::optional<std::uint32_t> attribute_value_depth;
 
-  std::uint32_t event_count = 128;
-  std::uint32_t link_count = 128;
-  std::uint32_t attribute_per_event_count = 128;
-  std::uint32_t attribute_per_link_count = 128;
+  // Of each 128 unless set.
+  std::optional<std::uint32_t> event_count;
+  std::optional<std::uint32_t> link_count;
+  std::optional<std::uint32_t> attribute_per_event_count;
+  std::optional<std::uint32_t> attribute_per_link_count;
 };
 
 namespace detail {
@@ -9538,16 +11314,17 @@ struct EffectiveLimits {
   // A span's own limit goes before the general one, and that before the default.
   static EffectiveLimits of(const SpanLimits& span, const AttributeLimits& general) noexcept {
     EffectiveLimits limits;
+    const std::optional<std::uint32_t> none;
     const auto settle = [](std::uint32_t& limit, auto own, auto otherwise) {
       limit = own.value_or(otherwise.value_or(limit));
     };
     settle(limits.attribute_count, span.attribute_count, general.count);
     settle(limits.value_length, span.attribute_value_length, general.value_length);
     settle(limits.value_depth, span.attribute_value_depth, general.value_depth);
-    limits.event_count = span.event_count;
-    limits.link_count = span.link_count;
-    limits.attribute_per_event_count = span.attribute_per_event_count;
-    limits.attribute_per_link_count = span.attribute_per_link_count;
+    settle(limits.event_count, span.event_count, none);
+    settle(limits.link_count, span.link_count, none);
+    settle(limits.attribute_per_event_count, span.attribute_per_event_count, none);
+    settle(limits.attribute_per_link_count, span.attribute_per_link_count, none);
     return limits;
   }
 };
@@ -12012,7 +13789,7 @@ class Gzip {
 
 // ---- waggle/otlp/reply.hpp ----
 
-// Reads what an OTLP server answers: a partial success, or an error's words. The only home of
+// Reads what servers answer: a partial success, an error's words, whose a key is. The only home of
 // nlohmann_json outside the tests. Whatever the server sends, reading it does not fail.
 #ifndef WAGGLE_OTLP_REPLY_HPP
 #define WAGGLE_OTLP_REPLY_HPP
@@ -12130,14 +13907,14 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
 
   static bool can_matter(std::string_view prefix) noexcept {
     return prefix.empty() || prefix == "partialSuccess." || prefix == "error." ||
-           prefix == "partialSuccess.error.";
+           prefix == "partialSuccess.error." || prefix == "team." || prefix == "environment.";
   }
 
   // Tells whether a value here is a member of an object that can matter, under a name that can.
   bool is_heeded() const noexcept {
     if (depth_ == 0 || skipped_ != 0) return false;
     for (std::string_view name : {"message", "errorMessage", "error", "detail", "title", "reason",
-                                  "status", "code", "type", "rejectedSpans"}) {
+                                  "status", "code", "type", "rejectedSpans", "slug"}) {
       if (name == name_) return true;
     }
     return false;
@@ -12157,6 +13934,20 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool is_text_ = false;
   bool has_partial_success_ = false;
 };
+
+// Holds whose a key is, as their slugs stand in URLs. `team` is empty if that cannot be read,
+// `environment` for a classic key.
+struct KeyOwner {
+  std::string team;
+  std::string environment;
+};
+
+// Reads Honeycomb's answer to GET /1/auth (Honeycomb API, Auth).
+inline KeyOwner read_key_owner(std::string_view body) {
+  ReplyReader reply;
+  if (!nlohmann::json::sax_parse(body, &reply)) return {};
+  return {reply.text("team.slug"), reply.text("environment.slug")};
+}
 
 // Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
 inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
@@ -14093,18 +15884,24 @@ class CollectorSleep {
 
 // ---- waggle/sdk/config.hpp ----
 
-// What start() can be told. Everything has a default; what is not set here comes from the
-// environment.
+// What start() can be told. Everything has a default. What is not set here comes from the
+// environment: from Honeycomb's variables, else from OpenTelemetry's, of which the form for traces
+// wins over the general one (OTEL_EXPORTER_OTLP_TRACES_TIMEOUT over OTEL_EXPORTER_OTLP_TIMEOUT).
+// waggle::describe() tells what became of it.
 #ifndef WAGGLE_SDK_CONFIG_HPP
 #define WAGGLE_SDK_CONFIG_HPP
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace waggle {
 inline namespace abi1 {
+
+// (Off is not called None, which X11 defines as a macro.)
+enum class Compression { Off, Gzip };
 
 // Must not throw.
 using ThreadHook = void (*)(void* user);
@@ -14125,18 +15922,40 @@ struct Config {
   // False: nothing is found out about process, host, system and container.
   bool detect_resource = true;
 
-  // Honeycomb's API key. Else HONEYCOMB_API_KEY. Sent to Honeycomb only, or to `endpoint`.
+  // Honeycomb's API key. Else HONEYCOMB_TRACES_APIKEY, HONEYCOMB_API_KEY; but these never go to an
+  // `endpoint` that is not Honeycomb's. Sent to Honeycomb only, or to `endpoint`.
   std::string api_key;
 
   // Where to send to, as a base URL: https://api.eu1.honeycomb.io, http://localhost:4318.
-  // /v1/traces is appended. Else HONEYCOMB_API_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT.
+  // /v1/traces is appended. Else, with a key, HONEYCOMB_TRACES_ENDPOINT, HONEYCOMB_API_ENDPOINT, or
+  // Honeycomb in the US; without one OTEL_EXPORTER_OTLP_TRACES_ENDPOINT (taken as it is),
+  // OTEL_EXPORTER_OTLP_ENDPOINT.
   std::string endpoint;
+
+  // The dataset for Honeycomb's classic keys; with any other key `service_name` names it. Else
+  // HONEYCOMB_DATASET.
+  std::string dataset;
 
   // Further HTTP headers.
   HeaderList headers;
 
-  // A PEM file with the certificates of the authorities to trust, instead of the system's.
+  // A PEM file with the certificates of the authorities to trust, instead of the system's. Else
+  // OTEL_EXPORTER_OTLP_CERTIFICATE.
   std::string ca_file;
+
+  // PEM files with the certificate and the key by which a server knows this client; the key may
+  // stand in the certificate's file. Else OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY.
+  std::string client_certificate_file;
+  std::string client_key_file;
+
+  // Whether bodies are compressed. Else OTEL_EXPORTER_OTLP_COMPRESSION; else they are, except to
+  // this machine. Needs 2 MB of `memory_limit`.
+  std::optional<Compression> compression;
+
+  // Whether the way to each trace in Honeycomb's user interface is shown on stderr, for
+  // development. Else HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS; else it is not. Whose key it is, is
+  // asked once, on the collector's thread.
+  std::optional<bool> trace_links;
 
   // Exporters of your own, or waggle's console, file and memory exporters. With any of these and
   // neither `api_key` nor `endpoint`, nothing is sent and the environment's destination is not
@@ -14147,9 +15966,11 @@ struct Config {
   // Runs on the collector's thread.
   SpanFilter filter;
 
-  // Who decides about traces that begin here; else `sample_ratio` does.
+  // Who decides about traces that begin here; else `sample_ratio`, the share that is kept. Else
+  // SAMPLE_RATE, of how many one is kept, if spans go to Honeycomb; else OTEL_TRACES_SAMPLER with
+  // OTEL_TRACES_SAMPLER_ARG; else all are kept.
   std::shared_ptr<const Sampler> sampler;
-  double sample_ratio = 1.0;
+  std::optional<double> sample_ratio;
 
   // Who decides where a remote parent did already, by whether that one is sampled; null follows it.
   std::shared_ptr<const Sampler> remote_parent_sampled;
@@ -14159,7 +15980,8 @@ struct Config {
   // attribute of that name wins.
   std::vector<std::string> baggage_attributes;
 
-  // How much of a span is exported. What `limits` leaves open follows `attribute_limits`.
+  // How much of a span is exported. What `limits` leaves open follows `attribute_limits`. Else
+  // OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and its like.
   SpanLimits limits;
   AttributeLimits attribute_limits;
 
@@ -14167,12 +15989,15 @@ struct Config {
   std::size_t memory_limit = 16 * 1024 * 1024;
 
   // How long a span may wait for others before it is sent, and how many are sent at once at most.
-  Milliseconds batch_delay{1000};
-  std::size_t batch_spans = 4096;
+  // Else OTEL_BSP_SCHEDULE_DELAY and OTEL_BSP_MAX_EXPORT_BATCH_SIZE; else 1 s and 4,096.
+  std::optional<Milliseconds> batch_delay;
+  std::optional<std::size_t> batch_spans;
 
-  // How long one attempt to send a batch may take, and for how long it is tried again.
-  Milliseconds attempt_timeout{10000};
-  Milliseconds retry_for{60000};
+  // How long one attempt to send a batch may take, and for how long it is tried again. Else
+  // OTEL_EXPORTER_OTLP_TIMEOUT and OTEL_BSP_EXPORT_TIMEOUT, where 0 is no limit; else 10 s and 60
+  // s.
+  std::optional<Milliseconds> attempt_timeout;
+  std::optional<Milliseconds> retry_for;
 
   // How long to wait before trying again: at first a random time up to `retry_backoff_first`, then
   // up to twice as long each time, up to `retry_backoff_longest`. A server's Retry-After wins.
@@ -14409,326 +16234,6 @@ class Worker : public Driver {
 
 #endif  // WAGGLE_PIPELINE_WORKER_HPP
 
-// ---- waggle/setup/environment.hpp ----
-
-// Reads the environment's variables, as OpenTelemetry and Honeycomb name them. An empty variable
-// counts as unset (OpenTelemetry, Environment Variable Specification).
-#ifndef WAGGLE_SETUP_ENVIRONMENT_HPP
-#define WAGGLE_SETUP_ENVIRONMENT_HPP
-
-#include <cstddef>
-#include <cstdlib>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// Holds what the environment says about tracing.
-struct Environment {
-  std::string honeycomb_api_key;
-  std::string honeycomb_endpoint;
-  std::string otlp_endpoint;
-  std::string otlp_headers;
-  std::string service_name;
-  std::string resource_attributes;
-  std::string sdk_disabled;
-
-  static Environment read() {
-    Environment environment;
-    environment.honeycomb_api_key = variable("HONEYCOMB_API_KEY");
-    environment.honeycomb_endpoint = variable("HONEYCOMB_API_ENDPOINT");
-    environment.otlp_endpoint = variable("OTEL_EXPORTER_OTLP_ENDPOINT");
-    environment.otlp_headers = variable("OTEL_EXPORTER_OTLP_HEADERS");
-    environment.service_name = variable("OTEL_SERVICE_NAME");
-    environment.resource_attributes = variable("OTEL_RESOURCE_ATTRIBUTES");
-    environment.sdk_disabled = variable("OTEL_SDK_DISABLED");
-    return environment;
-  }
-
- private:
-  static std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string{} : std::string(value);
-  }
-};
-
-inline int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
-// digits.
-inline bool percent_decode(std::string_view text, std::string& decoded) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return false;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return true;
-}
-
-// Reads OTEL_EXPORTER_OTLP_HEADERS: name=value pairs between commas, values percent-encoded. Adds a
-// problem for each member that is not, naming its place and never its text: it may be a secret.
-inline HeaderList parse_headers(std::string_view text, std::vector<std::string>& problems) {
-  HeaderList headers;
-  int place = 0;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    const std::string_view member = without_blanks(text.substr(0, comma));
-    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-    ++place;
-    if (member.empty()) continue;
-    const std::size_t equals = member.find('=');
-    const std::string_view name = without_blanks(member.substr(0, equals));
-    std::string value;
-    const bool is_pair = equals != member.npos && is_header_name(name) &&
-                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
-                         is_header_value(value);
-    if (is_pair) {
-      headers.emplace_back(std::string(name), std::move(value));
-    } else {
-      problems.push_back("OTEL_EXPORTER_OTLP_HEADERS: entry " + std::to_string(place) +
-                         " is not of the form name=value and was left out");
-    }
-  }
-  return headers;
-}
-
-// Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
-// nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
-inline int parse_resource_attributes(std::string_view text, Resource& resource) {
-  Resource read;
-  for (int place = 1; !text.empty(); ++place) {
-    const std::size_t comma = text.find(',');
-    const std::string_view member = without_blanks(text.substr(0, comma));
-    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
-    if (member.empty()) continue;
-    const std::size_t equals = member.find('=');
-    if (equals == member.npos) return place;
-    std::string key;
-    std::string value;
-    const bool is_pair = percent_decode(without_blanks(member.substr(0, equals)), key) &&
-                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
-                         !key.empty() && member.find('=', equals + 1) == member.npos;
-    if (!is_pair) return place;
-    read.set(key, value);
-  }
-  resource.merge(read);
-  return 0;
-}
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_SETUP_ENVIRONMENT_HPP
-
-// ---- waggle/setup/destination.hpp ----
-
-// Where spans go, decided once from configuration and environment: what the code says; else
-// Honeycomb's variables; else OpenTelemetry's; else a person's terminal; else nowhere. Pure, so
-// that every rule is a row in a test.
-#ifndef WAGGLE_SETUP_DESTINATION_HPP
-#define WAGGLE_SETUP_DESTINATION_HPP
-
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-enum class DestinationKind { Nowhere, Terminal, Otlp, OwnExporters };
-
-// Holds the decision. `errors` keep tracing from starting; `warnings` do not. No text shows a key.
-struct Destination {
-  DestinationKind kind = DestinationKind::Nowhere;
-  OtlpDestination otlp;
-  std::vector<std::string> errors;
-  std::vector<std::string> warnings;
-};
-
-// Takes a URL apart as far as is needed to decide what may be sent there.
-struct UrlParts {
-  std::string_view scheme;
-  std::string_view host;
-  bool is_valid = false;
-
-  static UrlParts of(std::string_view url) noexcept {
-    UrlParts parts;
-    const std::size_t scheme_end = url.find("://");
-    if (scheme_end == url.npos) return parts;
-    parts.scheme = url.substr(0, scheme_end);
-    std::string_view rest = url.substr(scheme_end + 3);
-    rest = rest.substr(0, rest.find_first_of("/?#"));
-    const std::size_t user_end = rest.rfind('@');
-    if (user_end != rest.npos) rest.remove_prefix(user_end + 1);
-    const bool is_ipv6 = !rest.empty() && rest.front() == '[';
-    parts.host = is_ipv6 ? rest.substr(0, rest.find(']') + 1) : rest.substr(0, rest.find(':'));
-    const bool is_http =
-        equals_ignoring_case(parts.scheme, "http") || equals_ignoring_case(parts.scheme, "https");
-    parts.is_valid = is_http && !parts.host.empty() && url.find_first_of(" \t\r\n") == url.npos;
-    return parts;
-  }
-
-  bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
-
-  bool is_loopback() const noexcept {
-    return equals_ignoring_case(host, "localhost") || host == "[::1]" ||
-           host.substr(0, 4) == "127.";
-  }
-
-  bool is_honeycomb() const noexcept {
-    constexpr std::string_view kDomain = ".honeycomb.io";
-    return host.size() > kDomain.size() &&
-           equals_ignoring_case(host.substr(host.size() - kDomain.size()), kDomain);
-  }
-};
-
-// Appends v1/traces to a base URL (OpenTelemetry, OTLP Exporter, Endpoint URLs). Takes
-// api.honeycomb.io:443 as well, which Honeycomb's documentation gives for gRPC.
-inline std::string traces_url(std::string_view base) {
-  std::string url(without_blanks(base));
-  if (url.find("://") == url.npos && url.find("honeycomb.io") != url.npos) url = "https://" + url;
-  constexpr std::string_view kPath = "v1/traces";
-  const std::size_t end = url.find_last_not_of('/');
-  url.resize(end == url.npos ? 0 : end + 1);
-  const bool has_path =
-      url.size() > kPath.size() && url.compare(url.size() - kPath.size(), kPath.npos, kPath) == 0;
-  return has_path ? url : url + "/" + std::string(kPath);
-}
-
-// Makes the decision.
-class DestinationRules {
- public:
-  DestinationRules(const Config& config, const Environment& environment, bool has_terminal)
-      : config_(config), environment_(environment), has_terminal_(has_terminal) {}
-
-  Destination decide() {
-    const bool has_code = !config_.api_key.empty() || !config_.endpoint.empty();
-    if (has_code) {
-      from_code();
-    } else if (!config_.exporters.empty()) {
-      result_.kind = DestinationKind::OwnExporters;
-    } else if (!environment_.honeycomb_api_key.empty()) {
-      honeycomb(environment_.honeycomb_api_key, environment_.honeycomb_endpoint);
-    } else if (!environment_.otlp_endpoint.empty()) {
-      otlp(environment_.otlp_endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT");
-      add_headers_of_environment();
-    } else {
-      nobody_said();
-    }
-    return std::move(result_);
-  }
-
- private:
-  void from_code() {
-    if (config_.api_key.empty()) {
-      otlp(config_.endpoint, "Config::endpoint");
-    } else {
-      honeycomb(config_.api_key, config_.endpoint);
-    }
-    for (const auto& header : config_.headers) add_header(header.first, header.second);
-  }
-
-  void honeycomb(const std::string& key, const std::string& endpoint) {
-    otlp(endpoint.empty() ? "https://api.honeycomb.io" : endpoint, "the Honeycomb endpoint");
-    result_.otlp.is_honeycomb = true;
-    const std::string_view clean = without_blanks(key);
-    if (clean.find_first_not_of(kKeyCharacters) != clean.npos || clean.empty()) {
-      error(
-          "the Honeycomb API key holds characters that no key has; copy it once more from "
-          "Honeycomb's settings");
-      return;
-    }
-    add_header("x-honeycomb-team", std::string(clean));
-  }
-
-  void otlp(std::string_view endpoint, std::string_view said_by) {
-    result_.kind = DestinationKind::Otlp;
-    result_.otlp.url = traces_url(endpoint);
-    const UrlParts url = UrlParts::of(result_.otlp.url);
-    if (!url.is_valid) {
-      error(std::string(said_by) +
-            " is not a URL such as https://api.honeycomb.io or http://localhost:4318");
-    }
-    result_.otlp.is_honeycomb = url.is_honeycomb();
-    result_.otlp.compress = !url.is_loopback();
-  }
-
-  void add_headers_of_environment() {
-    HeaderList headers = parse_headers(environment_.otlp_headers, result_.warnings);
-    for (auto& header : headers) {
-      const bool is_key = equals_ignoring_case(header.first, "x-honeycomb-team");
-      if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
-        result_.warnings.emplace_back(
-            "OTEL_EXPORTER_OTLP_HEADERS: x-honeycomb-team was left out, since the endpoint is not "
-            "Honeycomb's; set HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
-        continue;
-      }
-      add_header(header.first, std::move(header.second));
-    }
-  }
-
-  void add_header(const std::string& name, std::string value) {
-    const UrlParts url = UrlParts::of(result_.otlp.url);
-    const bool is_key = equals_ignoring_case(name, "x-honeycomb-team");
-    if (!is_header_name(name) || !is_header_value(value)) {
-      error("a header's name or value cannot be sent: " +
-            (is_header_name(name) ? name : std::string("(bad name)")));
-    } else if (is_key && url.is_valid && !url.is_encrypted() && !url.is_loopback()) {
-      error("refusing to send the API key over plain http to " + std::string(url.host) +
-            "; use https");
-    } else {
-      result_.otlp.headers.emplace_back(name, std::move(value));
-    }
-  }
-
-  void nobody_said() {
-    if (!environment_.honeycomb_endpoint.empty()) {
-      result_.warnings.emplace_back(
-          "HONEYCOMB_API_ENDPOINT is set and HONEYCOMB_API_KEY is not: nothing is sent there");
-    }
-    if (has_terminal_) {
-      result_.kind = DestinationKind::Terminal;
-    } else {
-      result_.warnings.emplace_back(
-          "tracing is off: set HONEYCOMB_API_KEY, or OTEL_EXPORTER_OTLP_ENDPOINT, to turn it on");
-    }
-  }
-
-  void error(std::string text) { result_.errors.push_back(std::move(text)); }
-
-  static constexpr std::string_view kKeyCharacters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
-  const Config& config_;
-  const Environment& environment_;
-  const bool has_terminal_;
-  Destination result_;
-};
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_SETUP_DESTINATION_HPP
-
 // ---- waggle/setup/module_pin.hpp ----
 
 // Keeps a shared library from being unloaded, for the one that runs the collector's thread or
@@ -14790,6 +16295,7 @@ struct Session {
   std::shared_ptr<Driver> driver;
   std::shared_ptr<const ParentBasedSampler> sampler;
   std::shared_ptr<Diagnostics> diagnostics;
+  std::string description;
   std::size_t thread_memory = 0;
   bool records_baggage = false;
   Milliseconds exit_timeout{3000};
@@ -14889,8 +16395,15 @@ class Engine {
     return is_complete;
   }
 
+  // Returns how the open session is configured; nothing if there is none.
+  std::string description() {
+    if (is_forked()) return {};
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return session_.description;
+  }
+
   // Returns the engine if there ever was one.
-  static const Engine* running() noexcept { return load_acquire(self()); }
+  static Engine* running() noexcept { return load_acquire(self()); }
 
   Stats stats() const noexcept { return ledger_.snapshot(threads_); }
 
@@ -15030,6 +16543,98 @@ class Engine {
 
 #endif  // WAGGLE_SETUP_ENGINE_HPP
 
+// ---- waggle/setup/environment.hpp ----
+
+// The environment's variables, taken down once so that everything that follows is pure. A variable
+// that is empty counts as unset (OpenTelemetry, Environment Variable Specification), and blanks
+// around a value do not count.
+#ifndef WAGGLE_SETUP_ENVIRONMENT_HPP
+#define WAGGLE_SETUP_ENVIRONMENT_HPP
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Names variables that say the same, the one that wins first.
+using VariableNames = std::initializer_list<const char*>;
+
+// A value and who said it: a variable, "code", or "default". Refers to the environment's text.
+struct Said {
+  std::string_view value;
+  const char* by = "default";
+
+  explicit operator bool() const noexcept { return !value.empty(); }
+};
+
+// Holds the variables that are tracing's, by name.
+class Environment {
+ public:
+  Environment() = default;
+  Environment(std::initializer_list<std::pair<std::string, std::string>> variables)
+      : variables_(variables) {}
+
+  // Takes down this process's variables.
+  static Environment read() {
+    Environment environment;
+    for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
+      const std::string_view text(*entry);
+      const std::size_t equals = text.find('=');
+      if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
+      environment.variables_.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return environment;
+  }
+
+  // Sets a variable as if it had always been so.
+  void set(std::string_view name, std::string_view value) {
+    variables_.emplace(variables_.begin(), name, value);
+  }
+
+  // Returns a variable's value, empty if it is unset. The first of two of one name counts, as with
+  // getenv.
+  std::string_view value(std::string_view name) const noexcept {
+    for (const auto& variable : variables_) {
+      if (variable.first == name) return without_blanks(variable.second);
+    }
+    return {};
+  }
+
+  // Returns the first of these that is set.
+  Said first_of(VariableNames names) const noexcept {
+    for (const char* name : names) {
+      const std::string_view text = value(name);
+      if (!text.empty()) return {text, name};
+    }
+    return {};
+  }
+
+ private:
+  static bool is_tracings(std::string_view name) noexcept {
+    for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
+      if (name.substr(0, prefix.size()) == prefix) return true;
+    }
+    return name == "SAMPLE_RATE" || name == "DEBUG" || name == "SERVICE_NAME" ||
+           name == "SERVICE_VERSION";
+  }
+
+  std::vector<std::pair<std::string, std::string>> variables_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_ENVIRONMENT_HPP
+
 // ---- waggle/setup/other_abi.hpp ----
 
 // Libraries of this program that were built against a waggle of another ABI: they cannot see its
@@ -15064,6 +16669,1240 @@ inline std::string other_abis() {
 }  // namespace waggle
 
 #endif  // WAGGLE_SETUP_OTHER_ABI_HPP
+
+// ---- waggle/setup/api_key.hpp ----
+
+// Which kind of key this is, by its shape alone, and what is wrong with it where spans go straight
+// to Honeycomb. Pure; nothing here repeats a key.
+#ifndef WAGGLE_SETUP_API_KEY_HPP
+#define WAGGLE_SETUP_API_KEY_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+enum class KeyKind {
+  ClassicConfiguration,
+  ClassicIngest,
+  Configuration,
+  Ingest,
+  IngestId,
+  ConfigurationId,
+  Management,
+  Unknown
+};
+
+// Which characters a kind has.
+enum class KeyAlphabet { LowercaseHex, LowercaseAlphanumeric, Alphanumeric, Printable };
+
+constexpr bool is_in(KeyAlphabet alphabet, char c) noexcept {
+  const bool is_digit = c >= '0' && c <= '9';
+  const bool is_lowercase = c >= 'a' && c <= 'z';
+  switch (alphabet) {
+    case KeyAlphabet::LowercaseHex:
+      return is_digit || (c >= 'a' && c <= 'f');
+    case KeyAlphabet::LowercaseAlphanumeric:
+      return is_digit || is_lowercase;
+    case KeyAlphabet::Alphanumeric:
+      return is_digit || is_lowercase || (c >= 'A' && c <= 'Z');
+    case KeyAlphabet::Printable:
+      return c > ' ' && c < 0x7f;
+  }
+  return false;
+}
+
+// The shape of a kind: `prefix`, in which ? is any lowercase letter, then as many characters that
+// the whole key has the length. The first shape that fits decides.
+struct KeyShape {
+  KeyKind kind;
+  std::string_view prefix;
+  KeyAlphabet alphabet;
+  std::size_t shortest;
+  std::size_t longest;
+  std::string_view name;
+  std::string_view problem;  // for those that cannot send, what a person is told
+};
+
+constexpr KeyShape kKeyShapes[] = {
+    {KeyKind::ClassicConfiguration, "", KeyAlphabet::LowercaseHex, 32, 32, "classic key", {}},
+    {KeyKind::ClassicIngest,
+     "hc?ic_",
+     KeyAlphabet::LowercaseAlphanumeric,
+     64,
+     64,
+     "classic ingest key",
+     {}},
+    {KeyKind::Ingest, "hc?ik_", KeyAlphabet::Alphanumeric, 64, 64, "ingest key", {}},
+    {KeyKind::Configuration, "", KeyAlphabet::Alphanumeric, 20, 23, "configuration key", {}},
+    {KeyKind::Management, "hc?mk_", KeyAlphabet::Printable, 6, 4096, "management key",
+     "is a management key, which cannot send traces: make an ingest key"},
+    {KeyKind::IngestId, "hc?ik_", KeyAlphabet::Alphanumeric, 6, 32, "ingest key's id",
+     "is an ingest key's id without the secret that belongs behind it: copy all 64 characters"},
+    {KeyKind::ConfigurationId, "hc?lk_", KeyAlphabet::Printable, 6, 4096, "configuration key's id",
+     "is a configuration key's id, not the key: copy the key itself"},
+    {KeyKind::Unknown, "", KeyAlphabet::Printable, 0, 4096, "key of unknown kind",
+     "has not the shape of any key that Honeycomb gives out: copy it once more"},
+};
+
+constexpr bool has_shape(std::string_view key, const KeyShape& shape) noexcept {
+  if (key.size() < shape.shortest || key.size() > shape.longest) return false;
+  for (std::size_t index = 0; index < key.size(); ++index) {
+    const bool is_prefix = index < shape.prefix.size();
+    const char expected = is_prefix ? shape.prefix[index] : '\0';
+    const bool is_letter = key[index] >= 'a' && key[index] <= 'z';
+    const bool fits = !is_prefix        ? is_in(shape.alphabet, key[index])
+                      : expected == '?' ? is_letter
+                                        : key[index] == expected;
+    if (!fits) return false;
+  }
+  return true;
+}
+
+// Returns the shape that a key has; the last one if none.
+constexpr const KeyShape& shape_of(std::string_view key) noexcept {
+  for (const KeyShape& shape : kKeyShapes) {
+    if (has_shape(key, shape)) return shape;
+  }
+  return kKeyShapes[sizeof(kKeyShapes) / sizeof(kKeyShapes[0]) - 1];
+}
+
+// Classic keys need a dataset's name beside them; for all others the service's name is that of the
+// dataset (Honeycomb, husky IsClassicApiKey).
+constexpr bool is_classic(std::string_view key) noexcept {
+  const KeyKind kind = shape_of(key).kind;
+  return kind == KeyKind::ClassicConfiguration || kind == KeyKind::ClassicIngest;
+}
+
+// Tells whether a key can stand in a header as it is. A colon is in management keys only.
+constexpr bool is_sendable_key(std::string_view key) noexcept {
+  constexpr std::string_view kMarks = "_-:";
+  for (char c : key) {
+    if (!is_in(KeyAlphabet::Alphanumeric, c) && kMarks.find(c) == kMarks.npos) return false;
+  }
+  return !key.empty();
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_API_KEY_HPP
+
+// ---- waggle/setup/endpoint.hpp ----
+
+// Endpoints as text: what a URL says about where a key may go, and how a base URL becomes the one
+// that traces are sent to. Pure.
+#ifndef WAGGLE_SETUP_ENDPOINT_HPP
+#define WAGGLE_SETUP_ENDPOINT_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Takes a URL apart as far as is needed to decide what may be sent there.
+struct UrlParts {
+  std::string_view scheme;
+  std::string_view host;
+  std::string_view port;
+  bool has_path = false;
+  bool has_user = false;
+  bool is_valid = false;
+
+  static UrlParts of(std::string_view url) noexcept {
+    UrlParts parts;
+    const std::size_t scheme_end = url.find("://");
+    if (scheme_end == url.npos) return parts;
+    parts.scheme = url.substr(0, scheme_end);
+    std::string_view rest = url.substr(scheme_end + 3);
+    const std::size_t path = rest.find_first_of("/?#");
+    parts.has_path = path != rest.npos && rest[path] == '/';
+    rest = rest.substr(0, path);
+    const std::size_t user_end = rest.rfind('@');
+    parts.has_user = user_end != rest.npos;
+    if (user_end != rest.npos) rest.remove_prefix(user_end + 1);
+    const bool is_ipv6 = !rest.empty() && rest.front() == '[';
+    parts.host = is_ipv6 ? rest.substr(0, rest.find(']') + 1) : rest.substr(0, rest.find(':'));
+    rest.remove_prefix(parts.host.size());
+    if (!rest.empty()) parts.port = rest.substr(1);
+    const bool is_http =
+        equals_ignoring_case(parts.scheme, "http") || equals_ignoring_case(parts.scheme, "https");
+    parts.is_valid = is_http && !parts.host.empty() && url.find_first_of(" \t\r\n") == url.npos;
+    return parts;
+  }
+
+  // Returns what all addresses on that server begin with.
+  std::string origin() const {
+    std::string text(scheme);
+    text.append("://").append(host);
+    return port.empty() ? text : text.append(":").append(port);
+  }
+
+  bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
+
+  bool is_loopback() const noexcept {
+    return equals_ignoring_case(host, "localhost") || host == "[::1]" ||
+           host.substr(0, 4) == "127.";
+  }
+
+  bool is_honeycomb() const noexcept {
+    constexpr std::string_view kDomain = ".honeycomb.io";
+    return host.size() > kDomain.size() &&
+           equals_ignoring_case(host.substr(host.size() - kDomain.size()), kDomain);
+  }
+};
+
+// Takes a URL as people write it: api.honeycomb.io:443 as well, which Honeycomb's documentation
+// gives for gRPC.
+inline std::string with_scheme(std::string_view url) {
+  const bool lacks_scheme = url.find("://") == url.npos && url.find("honeycomb.io") != url.npos;
+  return (lacks_scheme ? "https://" : "") + std::string(without_blanks(url));
+}
+
+// Appends v1/traces to a base URL, unless it is there (OpenTelemetry, OTLP Exporter, Endpoint
+// URLs).
+inline std::string traces_url(std::string_view base) {
+  std::string url = with_scheme(base);
+  constexpr std::string_view kPath = "v1/traces";
+  const std::size_t end = url.find_last_not_of('/');
+  url.resize(end == url.npos ? 0 : end + 1);
+  const bool has_path =
+      url.size() > kPath.size() && url.compare(url.size() - kPath.size(), kPath.npos, kPath) == 0;
+  return has_path ? url : url + "/" + std::string(kPath);
+}
+
+// Takes an endpoint that is for traces already as it is; one without any path means the root
+// (OpenTelemetry, as above).
+inline std::string verbatim_url(std::string_view endpoint) {
+  const std::string url = with_scheme(endpoint);
+  const bool is_bare = UrlParts::of(url).is_valid && !UrlParts::of(url).has_path;
+  return is_bare ? url + "/" : url;
+}
+
+// Honeycomb's distributions take theirs as it is too, but to its root nobody means to post.
+inline std::string honeycomb_traces_url(std::string_view endpoint) {
+  const std::string url = with_scheme(endpoint);
+  return UrlParts::of(url).has_path ? url : traces_url(url);
+}
+
+// Returns a URL without a user's name and password.
+inline std::string without_user(std::string_view url) {
+  const UrlParts parts = UrlParts::of(url);
+  if (!parts.has_user) return url.find('@') == url.npos ? std::string(url) : "***";
+  const std::size_t user = parts.scheme.size() + 3;
+  std::string text(url.substr(0, user));
+  return text.append("***@").append(url.substr(url.find('@', user) + 1));
+}
+
+// Hosts that are taken for API servers of Honeycomb's, and which one is meant.
+struct HostSlip {
+  std::string_view host;
+  std::string_view meant;
+};
+constexpr HostSlip kHostSlips[] = {
+    {"honeycomb.io", "api.honeycomb.io"},
+    {"www.honeycomb.io", "api.honeycomb.io"},
+    {"ui.honeycomb.io", "api.honeycomb.io"},
+    {"docs.honeycomb.io", "api.honeycomb.io"},
+    {"api.us.honeycomb.io", "api.honeycomb.io"},
+    {"api.us1.honeycomb.io", "api.honeycomb.io"},
+    {"eu1.honeycomb.io", "api.eu1.honeycomb.io"},
+    {"ui.eu1.honeycomb.io", "api.eu1.honeycomb.io"},
+    {"api.eu.honeycomb.io", "api.eu1.honeycomb.io"},
+    {"api-eu1.honeycomb.io", "api.eu1.honeycomb.io"},
+};
+
+// Returns the host that is meant, empty if nothing speaks against this one.
+inline std::string_view host_meant(std::string_view host) noexcept {
+  for (const HostSlip& slip : kHostSlips) {
+    if (equals_ignoring_case(slip.host, host)) return slip.meant;
+  }
+  return {};
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_ENDPOINT_HPP
+
+// ---- waggle/setup/setup_report.hpp ----
+
+// What there is to tell about a configuration: mistakes, warnings, and each option's value with who
+// said it. Written for people; no key is ever shown.
+#ifndef WAGGLE_SETUP_SETUP_REPORT_HPP
+#define WAGGLE_SETUP_SETUP_REPORT_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Returns text that can stand in a line: without control characters, and not endless.
+inline std::string one_line(std::string_view text) {
+  constexpr std::size_t kLongest = 200;
+  std::string line(text.substr(0, kLongest));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text.size() > kLongest ? line + "..." : line;
+}
+
+inline std::string in_quotes(std::string_view text) { return '"' + one_line(text) + '"'; }
+
+// Returns what tells one key from another without giving it away. None has fewer than 20
+// characters.
+inline std::string masked(std::string_view key) {
+  return "***" + std::string(key.size() < 20 ? std::string_view{} : key.substr(key.size() - 3));
+}
+
+// Collects while start() makes up its mind. `errors` keep tracing from starting; `warnings` do not.
+struct SetupReport {
+  struct Line {
+    std::string option;
+    std::string value;
+    std::string source;  // "code", "default", or the variable's name
+  };
+
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+  std::vector<Line> lines;
+
+  void error(std::string text) { errors.push_back(std::move(text)); }
+  void warn(std::string text) { warnings.push_back(std::move(text)); }
+  void add(std::string_view option, std::string_view value, std::string_view source) {
+    lines.push_back({std::string(option), one_line(value), std::string(source)});
+  }
+
+  // Lays all of it out: three columns, then what is wrong.
+  std::string text() const {
+    std::size_t option_width = 0;
+    std::size_t value_width = 0;
+    constexpr std::size_t kWidest = 44;
+    for (const Line& line : lines) {
+      option_width = (std::max)(option_width, line.option.size());
+      value_width = (std::max)(value_width, (std::min)(line.value.size(), kWidest));
+    }
+    std::string text;
+    for (const Line& line : lines) {
+      text += padded(line.option, option_width) + "  " + padded(line.value, value_width) + "  " +
+              line.source + "\n";
+    }
+    for (const std::string& error : errors) text += "error: " + error + "\n";
+    for (const std::string& warning : warnings) text += "warning: " + warning + "\n";
+    return text;
+  }
+
+ private:
+  static std::string padded(std::string text, std::size_t width) {
+    text.resize((std::max)(text.size(), width), ' ');
+    return text;
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_SETUP_REPORT_HPP
+
+// ---- waggle/setup/honeycomb_remarks.hpp ----
+
+// What is worth a warning where spans go straight to Honeycomb, before the first one is refused or
+// lands where nobody looks. Not said of collectors and proxies, which may add what is missing.
+#ifndef WAGGLE_SETUP_HONEYCOMB_REMARKS_HPP
+#define WAGGLE_SETUP_HONEYCOMB_REMARKS_HPP
+
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Names who said something, for a sentence.
+inline std::string speaker(const Said& said, const char* option) {
+  const bool is_code = std::string_view(said.by) == "code";
+  return is_code ? std::string("Config::") + option : std::string(said.by);
+}
+
+// How spans reach Honeycomb.
+struct HoneycombUse {
+  std::string_view host;
+  Said key;
+  Said dataset;
+  bool sends_dataset = false;
+};
+
+inline void remark_on_host(const HoneycombUse& use, SetupReport& report) {
+  const std::string_view meant = host_meant(use.host);
+  if (meant.empty()) return;
+  report.warn(std::string(use.host) + " is not an API server of Honeycomb's; " +
+              std::string(meant) +
+              " may be meant (US: api.honeycomb.io, EU: api.eu1.honeycomb.io)");
+}
+
+inline void remark_on_key(const HoneycombUse& use, SetupReport& report) {
+  if (!use.key) {
+    report.warn("no API key: Honeycomb refuses spans without one; set HONEYCOMB_API_KEY");
+    return;
+  }
+  const std::string_view problem = shape_of(use.key.value).problem;
+  if (!problem.empty()) report.warn(speaker(use.key, "api_key") + " " + std::string(problem));
+}
+
+inline void remark_on_dataset(const HoneycombUse& use, SetupReport& report) {
+  if (!use.key) return;
+  const bool needs_one = is_classic(use.key.value);
+  if (needs_one && !use.sends_dataset) {
+    report.warn(speaker(use.key, "api_key") +
+                " is a classic key, and Honeycomb refuses spans that name no dataset beside it; "
+                "set HONEYCOMB_DATASET");
+  }
+  if (!needs_one && use.dataset) {
+    report.warn(speaker(use.dataset, "dataset") +
+                " is not used: with this key the service's name is the dataset's");
+  }
+}
+
+inline void remark_on_honeycomb(const HoneycombUse& use, SetupReport& report) {
+  remark_on_host(use, report);
+  remark_on_key(use, report);
+  remark_on_dataset(use, report);
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_HONEYCOMB_REMARKS_HPP
+
+// ---- waggle/setup/value_forms.hpp ----
+
+// The forms that a variable's value may have: how each is read, what a person is told if it is not
+// of that form, and how it is shown. Pure. Reading leaves `value` alone unless it succeeds.
+#ifndef WAGGLE_SETUP_VALUE_FORMS_HPP
+#define WAGGLE_SETUP_VALUE_FORMS_HPP
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Reads all of `text` as a number from `least` to `most`, whatever the program's locale is.
+template <class Number>
+bool read_number(std::string_view text, Number least, Number most, Number& value) noexcept {
+  Number number{};
+  const char* const end = text.data() + text.size();
+  const std::from_chars_result result = std::from_chars(text.data(), end, number);
+  const bool is_good =
+      result.ec == std::errc() && result.ptr == end && number >= least && number <= most;
+  if (is_good) value = number;
+  return is_good;
+}
+
+// Writes a number in the fewest digits that six decimals leave, with a point in every locale.
+inline std::string ratio_text(double ratio) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.6g", ratio);
+  for (char& c : text) c = c == ',' ? '.' : c;
+  return text;
+}
+
+// A span of time; 0 is none.
+struct DurationForm {
+  using Value = Milliseconds;
+  static constexpr std::int64_t kMost = 0x7fffffff;
+  static constexpr const char* kForm = "a whole number of milliseconds";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    std::int64_t count = 0;
+    if (!read_number<std::int64_t>(text, 0, kMost, count)) return false;
+    value = Value(count);
+    return true;
+  }
+  static std::string show(Value value) { return std::to_string(value.count()) + " ms"; }
+};
+
+// A span of time in which something has to be done; 0 is no limit.
+struct TimeoutForm : DurationForm {
+  static constexpr Value kNoLimit{kMost};
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    if (!DurationForm::read(text, value)) return false;
+    if (value.count() == 0) value = kNoLimit;
+    return true;
+  }
+  static std::string show(Value value) {
+    return value == kNoLimit ? "no limit" : DurationForm::show(value);
+  }
+};
+
+// How many of something are kept.
+struct LimitForm {
+  using Value = std::uint32_t;
+  static constexpr const char* kForm = "a whole number from 0";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    return read_number<Value>(text, 0, SpanLimits::kUnlimited, value);
+  }
+  static std::string show(Value value) {
+    return value == SpanLimits::kUnlimited ? "unlimited" : std::to_string(value);
+  }
+};
+
+// How many of something there are at least one of.
+struct SizeForm {
+  using Value = std::size_t;
+  static constexpr const char* kForm = "a whole number from 1";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    return read_number<Value>(text, 1, 0x7fffffff, value);
+  }
+  static std::string show(Value value) { return std::to_string(value); }
+};
+
+// A share.
+struct RatioForm {
+  using Value = double;
+  static constexpr const char* kForm = "a number from 0 to 1";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    return read_number<double>(text, 0, 1, value);
+  }
+  static std::string show(Value value) { return ratio_text(value); }
+};
+
+// Yes or no: only "true" is true, in any case (OpenTelemetry, Boolean).
+struct BooleanForm {
+  using Value = bool;
+  static constexpr const char* kForm = "true or false";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    const bool is_true = equals_ignoring_case(text, "true");
+    if (!is_true && !equals_ignoring_case(text, "false")) return false;
+    value = is_true;
+    return true;
+  }
+  static std::string show(Value value) { return value ? "true" : "false"; }
+};
+
+struct CompressionForm {
+  using Value = Compression;
+  static constexpr const char* kForm = "gzip or none";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    const bool is_gzip = equals_ignoring_case(text, "gzip");
+    if (!is_gzip && !equals_ignoring_case(text, "none")) return false;
+    value = is_gzip ? Compression::Gzip : Compression::Off;
+    return true;
+  }
+  static std::string show(Value value) { return value == Compression::Gzip ? "gzip" : "none"; }
+};
+
+// JSON is all there is, so this decides nothing.
+struct ProtocolForm {
+  using Value = std::string_view;
+  static constexpr const char* kForm = "a protocol that waggle speaks";
+
+  static bool read(std::string_view text, Value&) noexcept {
+    return equals_ignoring_case(text, "http/json");
+  }
+  static std::string show(Value value) { return std::string(value); }
+};
+
+struct PathForm {
+  using Value = std::string;
+  static constexpr const char* kForm = "a path";
+
+  static bool read(std::string_view text, Value& value) {
+    value = text;
+    return true;
+  }
+  static std::string show(const Value& value) { return value.empty() ? "none" : value; }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_VALUE_FORMS_HPP
+
+// ---- waggle/setup/settings.hpp ----
+
+// Every option that the environment may set, as a table: the code's word, else the first variable
+// that holds a good value, else the default. A bad value is as good as none, and told once.
+#ifndef WAGGLE_SETUP_SETTINGS_HPP
+#define WAGGLE_SETUP_SETTINGS_HPP
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+template <class Value>
+bool is_set(const std::optional<Value>& slot) noexcept {
+  return slot.has_value();
+}
+inline bool is_set(const std::string& slot) noexcept { return !slot.empty(); }
+
+template <class Value>
+const Value& value_in(const std::optional<Value>& slot) noexcept {
+  return *slot;
+}
+inline const std::string& value_in(const std::string& slot) noexcept { return slot; }
+
+// Settles one option after the other.
+class Settings {
+ public:
+  Settings(const Environment& environment, SetupReport& report) noexcept
+      : environment_(environment), report_(report) {}
+
+  // What variables say: the first good value and its variable, and the bad ones before it.
+  template <class Form>
+  struct Found {
+    std::optional<typename Form::Value> value;
+    const char* by = "default";
+    std::vector<const char*> bad;
+  };
+
+  template <class Form>
+  Found<Form> find(VariableNames names) const {
+    Found<Form> found;
+    typename Form::Value value{};
+    for (const char* name : names) {
+      const std::string_view text = environment_.value(name);
+      if (text.empty()) continue;
+      if (Form::read(text, value)) {
+        found.value = std::move(value);
+        found.by = name;
+        break;
+      }
+      found.bad.push_back(name);
+    }
+    return found;
+  }
+
+  // Tells of each bad value, and what is used instead.
+  template <class Form>
+  void tell_bad(const Found<Form>& found, const std::string& used) {
+    for (const char* name : found.bad) {
+      report_.warn(std::string(name) + ": " + in_quotes(environment_.value(name)) + " is not " +
+                   Form::kForm + "; " + used + " is used instead");
+    }
+  }
+
+  // Fills `slot` unless the code has done so. `otherwise_by` says whose value `otherwise` is.
+  template <class Form, class Slot>
+  void settle(const char* option, Slot& slot, VariableNames names, typename Form::Value otherwise,
+              const char* otherwise_by = "default") {
+    const char* by = "code";
+    if (!is_set(slot)) {
+      Found<Form> found = find<Form>(names);
+      by = found.value ? found.by : otherwise_by;
+      slot = found.value ? std::move(*found.value) : std::move(otherwise);
+      tell_bad(found, Form::show(value_in(slot)) + (found.value ? std::string(" of ") + by : ""));
+    }
+    report_.add(option, Form::show(value_in(slot)), by);
+  }
+
+  // Reads a variable that no option stands for.
+  bool is_true(VariableNames names) {
+    const Found<BooleanForm> found = find<BooleanForm>(names);
+    tell_bad(found, BooleanForm::show(found.value.value_or(false)));
+    return found.value.value_or(false);
+  }
+
+ private:
+  const Environment& environment_;
+  SetupReport& report_;
+};
+
+// Settles how a span is cut. What the span's own variables leave open follows the general ones.
+inline void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& settings) {
+  constexpr const char* kCount = "attribute_limits.count";
+  constexpr const char* kLength = "attribute_limits.value_length";
+  constexpr const char* kDepth = "attribute_limits.value_depth";
+  // clang-format off
+  settings.settle<LimitForm>(kCount, general.count, {"OTEL_ATTRIBUTE_COUNT_LIMIT"}, 128);
+  settings.settle<LimitForm>(kLength, general.value_length, {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"}, SpanLimits::kUnlimited);
+  settings.settle<LimitForm>(kDepth, general.value_depth, {}, 64);
+  settings.settle<LimitForm>("limits.attribute_count", own.attribute_count, {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"}, *general.count, kCount);
+  settings.settle<LimitForm>("limits.attribute_value_length", own.attribute_value_length, {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"}, *general.value_length, kLength);
+  settings.settle<LimitForm>("limits.attribute_value_depth", own.attribute_value_depth, {}, *general.value_depth, kDepth);
+  settings.settle<LimitForm>("limits.event_count", own.event_count, {"OTEL_SPAN_EVENT_COUNT_LIMIT"}, 128);
+  settings.settle<LimitForm>("limits.link_count", own.link_count, {"OTEL_SPAN_LINK_COUNT_LIMIT"}, 128);
+  settings.settle<LimitForm>("limits.attribute_per_event_count", own.attribute_per_event_count, {"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"}, 128);
+  settings.settle<LimitForm>("limits.attribute_per_link_count", own.attribute_per_link_count, {"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"}, 128);
+  // clang-format on
+}
+
+// Settles how batches are made.
+inline void settle_batches(Config& config, Settings& settings) {
+  // clang-format off
+  settings.settle<DurationForm>("batch_delay", config.batch_delay, {"OTEL_BSP_SCHEDULE_DELAY"}, Milliseconds(1000));
+  settings.settle<SizeForm>("batch_spans", config.batch_spans, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, 4096);
+  // clang-format on
+}
+
+// Settles how they are sent. `compresses` is the default, by the server's place.
+inline void settle_sending(Config& config, bool compresses, Settings& settings) {
+  const Compression compression = compresses ? Compression::Gzip : Compression::Off;
+  // clang-format off
+  settings.settle<TimeoutForm>("attempt_timeout", config.attempt_timeout, {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, Milliseconds(10000));
+  settings.settle<TimeoutForm>("retry_for", config.retry_for, {"OTEL_BSP_EXPORT_TIMEOUT"}, Milliseconds(60000));
+  settings.settle<CompressionForm>("compression", config.compression, {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}, compression);
+  settings.settle<PathForm>("ca_file", config.ca_file, {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}, {});
+  settings.settle<PathForm>("client_certificate_file", config.client_certificate_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}, {});
+  settings.settle<PathForm>("client_key_file", config.client_key_file, {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}, {});
+  settings.tell_bad(settings.find<ProtocolForm>({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}), "http/json");
+  // clang-format on
+}
+
+// Variables that are known and do nothing here.
+struct UnusedVariable {
+  const char* name;
+  const char* why;
+};
+constexpr UnusedVariable kUnusedVariables[] = {
+    {"OTEL_CONFIG_FILE", "configuration files are not read, so the other variables count"},
+    {"HONEYCOMB_CONFIG_FILE", "configuration files are not read, so the other variables count"},
+    {"OTEL_BSP_MAX_QUEUE_SIZE", "Config::memory_limit bounds what waits, in bytes"},
+};
+
+inline void tell_unused(const Environment& environment, SetupReport& report) {
+  for (const UnusedVariable& variable : kUnusedVariables) {
+    const std::string_view value = environment.value(variable.name);
+    if (value.empty()) continue;
+    report.warn(std::string(variable.name) + ": " + in_quotes(value) +
+                " is not used: " + variable.why);
+  }
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_SETTINGS_HPP
+
+// ---- waggle/setup/trace_exporters.hpp ----
+
+// OTEL_TRACES_EXPORTER: whether traces are sent, drawn, both or neither. Where to is said
+// elsewhere.
+#ifndef WAGGLE_SETUP_TRACE_EXPORTERS_HPP
+#define WAGGLE_SETUP_TRACE_EXPORTERS_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+struct TraceExporters {
+  bool is_said = false;
+  bool otlp = false;
+  bool console = false;
+
+  bool is_none() const noexcept { return is_said && !otlp && !console; }
+  bool only_console() const noexcept { return console && !otlp; }
+
+  // Takes one word; false if it is not known.
+  bool take(std::string_view word) noexcept {
+    struct Known {
+      std::string_view word;
+      bool otlp;
+      bool console;
+    };
+    constexpr Known kKnown[] = {
+        {"otlp", true, false}, {"console", false, true}, {"none", false, false}};
+    for (const Known& known : kKnown) {
+      if (!equals_ignoring_case(known.word, word)) continue;
+      is_said = true;
+      otlp = otlp || known.otlp;
+      console = console || known.console;
+      return true;
+    }
+    return false;
+  }
+
+  // Reads a list of words between commas; one that is not known is told and left out.
+  static TraceExporters of(const Environment& environment, SetupReport& report) {
+    constexpr const char* kName = "OTEL_TRACES_EXPORTER";
+    TraceExporters exporters;
+    std::string_view text = environment.value(kName);
+    while (!text.empty()) {
+      const std::size_t comma = text.find(',');
+      const std::string_view word = without_blanks(text.substr(0, comma));
+      text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+      if (word.empty() || exporters.take(word)) continue;
+      report.warn(std::string(kName) + ": " + in_quotes(word) +
+                  " is none of otlp, console and none, and is left out");
+    }
+    return exporters;
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_TRACE_EXPORTERS_HPP
+
+// ---- waggle/setup/variable_lists.hpp ----
+
+// Variables that hold lists: HTTP headers and the resource's attributes, as name=value pairs
+// between commas, percent-encoded.
+#ifndef WAGGLE_SETUP_VARIABLE_LISTS_HPP
+#define WAGGLE_SETUP_VARIABLE_LISTS_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+inline int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
+// digits.
+inline bool percent_decode(std::string_view text, std::string& decoded) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return false;
+    decoded += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return true;
+}
+
+// Reads OTEL_EXPORTER_OTLP_HEADERS or its form for traces, `variable`; values are percent-encoded.
+// Adds a problem for each member that is no pair, naming its place and never its text: it may be a
+// secret.
+inline HeaderList parse_headers(const char* variable, std::string_view text,
+                                std::vector<std::string>& problems) {
+  HeaderList headers;
+  int place = 0;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    const std::string_view member = without_blanks(text.substr(0, comma));
+    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+    ++place;
+    if (member.empty()) continue;
+    const std::size_t equals = member.find('=');
+    const std::string_view name = without_blanks(member.substr(0, equals));
+    std::string value;
+    const bool is_pair = equals != member.npos && is_header_name(name) &&
+                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
+                         is_header_value(value);
+    if (is_pair) {
+      headers.emplace_back(std::string(name), std::move(value));
+    } else {
+      problems.push_back(std::string(variable) + ": entry " + std::to_string(place) +
+                         " is not of the form name=value and was left out");
+    }
+  }
+  return headers;
+}
+
+// Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
+// nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
+inline int parse_resource_attributes(std::string_view text, Resource& resource) {
+  Resource read;
+  for (int place = 1; !text.empty(); ++place) {
+    const std::size_t comma = text.find(',');
+    const std::string_view member = without_blanks(text.substr(0, comma));
+    text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
+    if (member.empty()) continue;
+    const std::size_t equals = member.find('=');
+    if (equals == member.npos) return place;
+    std::string key;
+    std::string value;
+    const bool is_pair = percent_decode(without_blanks(member.substr(0, equals)), key) &&
+                         percent_decode(without_blanks(member.substr(equals + 1)), value) &&
+                         !key.empty() && member.find('=', equals + 1) == member.npos;
+    if (!is_pair) return place;
+    read.set(key, value);
+  }
+  resource.merge(read);
+  return 0;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_VARIABLE_LISTS_HPP
+
+// ---- waggle/setup/destination.hpp ----
+
+// Where spans go, decided once from configuration and environment: what the code says; else
+// Honeycomb's variables; else OpenTelemetry's; else a person's terminal; else nowhere. Pure, so
+// that every rule is a row in a test.
+#ifndef WAGGLE_SETUP_DESTINATION_HPP
+#define WAGGLE_SETUP_DESTINATION_HPP
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+enum class DestinationKind { Nowhere, Terminal, Otlp, OwnExporters };
+
+// Holds the decision, and what there is to tell about it.
+struct Destination {
+  DestinationKind kind = DestinationKind::Nowhere;
+  bool draws_traces = false;   // on stderr, and nowhere else if `kind` is Terminal
+  bool takes_remarks = false;  // spans go straight to Honeycomb, and nobody forbade to look closer
+  OtlpDestination otlp;
+  SetupReport report;
+};
+
+constexpr const char* kKeyHeader = "x-honeycomb-team";
+constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
+
+// Returns what is sent under that name, empty if nothing is.
+inline std::string value_of(const HeaderList& headers, std::string_view name) {
+  for (const auto& header : headers) {
+    if (equals_ignoring_case(header.first, name)) return header.second;
+  }
+  return {};
+}
+
+// A URL to send to, whoever said it, and in which words.
+struct Target {
+  std::string url;
+  Said said;
+
+  explicit operator bool() const noexcept { return !url.empty(); }
+};
+
+// Makes the decision.
+class DestinationRules {
+ public:
+  DestinationRules(const Config& config, const Environment& environment, bool has_terminal)
+      : config_(config), environment_(environment), has_terminal_(has_terminal) {}
+
+  Destination decide() {
+    if (!config_.api_key.empty() || !config_.endpoint.empty()) {
+      by_code();
+    } else if (!config_.exporters.empty()) {
+      choose(DestinationKind::OwnExporters, "code");
+    } else {
+      by_environment();
+    }
+    if (result_.kind == DestinationKind::Otlp) look_at_key();
+    return std::move(result_);
+  }
+
+ private:
+  void by_code() {
+    const Said endpoint{config_.endpoint, "code"};
+    Target target = endpoint ? Target{traces_url(endpoint.value), endpoint} : honeycomb_target();
+    Said key{config_.api_key, "code"};
+    // The environment's key goes to Honeycomb, and to nobody else whom the code names.
+    const bool may_take_key =
+        UrlParts::of(target.url).is_honeycomb() && value_of(config_.headers, kKeyHeader).empty();
+    if (!key && may_take_key) key = key_of_environment();
+    key ? honeycomb(key, std::move(target)) : otlp(std::move(target));
+    for (const auto& header : config_.headers) add_header(header.first, header.second);
+    list_headers(config_.headers, "code");
+  }
+
+  void by_environment() {
+    const TraceExporters exporters = TraceExporters::of(environment_, result_.report);
+    const Said key = key_of_environment();
+    if (exporters.is_none()) {
+      choose(DestinationKind::Nowhere, "OTEL_TRACES_EXPORTER");
+    } else if (exporters.only_console()) {
+      choose(DestinationKind::Terminal, "OTEL_TRACES_EXPORTER");
+    } else if (key) {
+      honeycomb(key, honeycomb_target());
+    } else if (Target target = opentelemetry_target(exporters.otlp)) {
+      otlp(std::move(target));
+      add_headers_of_environment();
+    } else {
+      nobody_said();
+    }
+    result_.draws_traces |= exporters.console;
+  }
+
+  Said key_of_environment() const noexcept {
+    return environment_.first_of({"HONEYCOMB_TRACES_APIKEY", "HONEYCOMB_TRACES_API_KEY",
+                                  "HONEYCOMB_API_KEY", "LIBHONEY_API_KEY"});
+  }
+
+  // OpenTelemetry's endpoint may choose the region, but never take the key elsewhere.
+  Target honeycomb_target() const {
+    if (const Said said =
+            environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT"})) {
+      return {honeycomb_traces_url(said.value), said};
+    }
+    if (const Said said = environment_.first_of({"HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"})) {
+      return {traces_url(said.value), said};
+    }
+    Target target = opentelemetry_target(false);
+    if (UrlParts::of(target.url).is_honeycomb()) return target;
+    return {"https://api.honeycomb.io/v1/traces", {}};
+  }
+
+  Target opentelemetry_target(bool has_default) const {
+    if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"})) {
+      return {verbatim_url(said.value), said};
+    }
+    if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_ENDPOINT"})) {
+      return {traces_url(said.value), said};
+    }
+    return {has_default ? "http://localhost:4318/v1/traces" : "", {}};
+  }
+
+  void honeycomb(const Said& key, Target target) {
+    otlp(std::move(target));
+    result_.otlp.is_honeycomb = true;
+    key_said_by_ = key.by;
+    const std::string_view clean = without_blanks(key.value);
+    if (!is_sendable_key(clean)) {
+      error(speaker(key, "api_key") +
+            " holds characters that no key of Honeycomb's has; copy it once more");
+      return;
+    }
+    add_header(kKeyHeader, std::string(clean));
+  }
+
+  void otlp(Target target) {
+    choose(DestinationKind::Otlp, nullptr);
+    result_.otlp.url = std::move(target.url);
+    result_.report.add("endpoint", without_user(result_.otlp.url), target.said.by);
+    const UrlParts url = UrlParts::of(result_.otlp.url);
+    if (!url.is_valid) {
+      error(speaker(target.said, "endpoint") + ": " + in_quotes(without_user(target.said.value)) +
+            " is not a URL such as https://api.honeycomb.io or http://localhost:4318");
+    }
+    if (url.port == "4317") {
+      warn(speaker(target.said, "endpoint") +
+           " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318");
+    }
+    result_.otlp.is_honeycomb = url.is_honeycomb();
+    result_.otlp.compress = !url.is_loopback();
+  }
+
+  void add_headers_of_environment() {
+    const Said said =
+        environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"});
+    if (!said) return;
+    HeaderList headers = parse_headers(said.by, said.value, result_.report.warnings);
+    list_headers(headers, said.by);
+    for (auto& header : headers) {
+      const bool is_key = equals_ignoring_case(header.first, kKeyHeader);
+      if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
+        warn(std::string(said.by) +
+             ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
+             "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
+        continue;
+      }
+      add_header(header.first, std::move(header.second));
+    }
+    key_said_by_ = said.by;
+  }
+
+  void add_header(const std::string& name, std::string value) {
+    const UrlParts url = UrlParts::of(result_.otlp.url);
+    const bool is_key = equals_ignoring_case(name, kKeyHeader);
+    if (!is_header_name(name) || !is_header_value(value)) {
+      error("a header's name or value cannot be sent: " +
+            (is_header_name(name) ? name : std::string("(bad name)")));
+    } else if (is_key && url.is_valid && !url.is_encrypted() && !url.is_loopback()) {
+      error("refusing to send the API key over plain http to " + std::string(url.host) +
+            "; use https");
+    } else {
+      result_.otlp.headers.emplace_back(name, std::move(value));
+    }
+  }
+
+  std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
+
+  // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
+  void look_at_key() {
+    const std::string key = header(kKeyHeader);
+    Said dataset{config_.dataset, "code"};
+    if (!dataset) {
+      dataset = environment_.first_of(
+          {"HONEYCOMB_TRACES_DATASET", "HONEYCOMB_DATASET", "LIBHONEY_DATASET"});
+    }
+    const bool lacks_dataset = is_classic(key) && header(kDatasetHeader).empty();
+    if (lacks_dataset && dataset) add_header(kDatasetHeader, std::string(dataset.value));
+    if (!key.empty()) {
+      const std::string name(shape_of(key).name);
+      result_.report.add("api_key", masked(key) + " (" + name + ")", key_said_by_);
+    }
+    if (lacks_dataset && dataset) result_.report.add("dataset", dataset.value, dataset.by);
+    const UrlParts url = UrlParts::of(result_.otlp.url);
+    Settings settings(environment_, result_.report);
+    result_.takes_remarks = (url.is_honeycomb() || !host_meant(url.host).empty()) &&
+                            !settings.is_true({"HONEYCOMB_SKIP_OPTIONS_VALIDATION"});
+    if (!result_.takes_remarks || !result_.report.errors.empty()) return;
+    const bool sends_dataset = !header(kDatasetHeader).empty();
+    remark_on_honeycomb({url.host, {key, key_said_by_}, dataset, sends_dataset}, result_.report);
+  }
+
+  void nobody_said() {
+    const Said endpoint =
+        environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT",
+                               "HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"});
+    if (endpoint) {
+      warn(std::string(endpoint.by) +
+           " is set and HONEYCOMB_API_KEY is not: nothing is sent there");
+    }
+    if (has_terminal_) return choose(DestinationKind::Terminal, "default");
+    choose(DestinationKind::Nowhere, "default");
+    warn("tracing is off: set HONEYCOMB_API_KEY, or OTEL_EXPORTER_OTLP_ENDPOINT, to turn it on");
+  }
+
+  // Says so too, unless the endpoint is to say it.
+  void choose(DestinationKind kind, const char* by) {
+    constexpr const char* kNames[] = {"nowhere", "drawn on stderr", "", "Config::exporters"};
+    result_.kind = kind;
+    result_.draws_traces = kind == DestinationKind::Terminal;
+    if (by != nullptr) result_.report.add("spans go", kNames[static_cast<int>(kind)], by);
+  }
+
+  // Names alone: a value may be a secret.
+  void list_headers(const HeaderList& headers, const char* by) {
+    std::string names;
+    for (const auto& header : headers) names += (names.empty() ? "" : ", ") + header.first;
+    if (!names.empty()) result_.report.add("headers", names, by);
+  }
+
+  void error(std::string text) { result_.report.error(std::move(text)); }
+  void warn(std::string text) { result_.report.warn(std::move(text)); }
+
+  const Config& config_;
+  const Environment& environment_;
+  const bool has_terminal_;
+  const char* key_said_by_ = "code";
+  Destination result_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_DESTINATION_HPP
+
+// ---- waggle/exporters/trace_link.hpp ----
+
+// Where people look at a trace: its page in Honeycomb's user interface. Pure.
+#ifndef WAGGLE_EXPORTERS_TRACE_LINK_HPP
+#define WAGGLE_EXPORTERS_TRACE_LINK_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Encodes a name as one segment of a path (RFC 3986, section 2.3).
+inline std::string path_segment(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kMarks = "-._~";
+  std::string text;
+  for (char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_digit = c >= '0' && c <= '9';
+    if (is_letter || is_digit || kMarks.find(c) != kMarks.npos) {
+      text += c;
+    } else {
+      text.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    }
+  }
+  return text;
+}
+
+// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
+// unknown_service (Honeycomb, husky getDataset).
+inline std::string_view dataset_of_service(std::string_view name) noexcept {
+  constexpr std::string_view kUnknown = "unknown_service";
+  const std::size_t begin = name.find_first_not_of(" \t");
+  if (begin == name.npos) return kUnknown;
+  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
+  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
+}
+
+// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
+// api.eu1.honeycomb.io, and the one of the US to a proxy.
+inline std::string user_interface_of(std::string_view host) {
+  constexpr std::string_view kApi = "api.";
+  constexpr std::string_view kDomain = ".honeycomb.io";
+  const bool is_honeycomb = host.size() > kDomain.size() && host.substr(0, kApi.size()) == kApi &&
+                            host.substr(host.size() - kDomain.size()) == kDomain;
+  return "https://ui." + std::string(is_honeycomb ? host.substr(kApi.size()) : "honeycomb.io");
+}
+
+// What traces have in common that a key sends. A classic key has no environment.
+struct TracePages {
+  std::string user_interface;
+  std::string team;
+  std::string environment;
+  std::string dataset;
+
+  std::string link(TraceId trace) const {
+    std::string url = user_interface + "/" + path_segment(team);
+    if (!environment.empty()) url += "/environments/" + path_segment(environment);
+    url += "/datasets/" + path_segment(dataset);
+    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_TRACE_LINK_HPP
 
 // ---- waggle/setup/system_files.hpp ----
 
@@ -15310,6 +18149,507 @@ inline Resource detect_resource() {
 
 #endif  // WAGGLE_SETUP_RESOURCE_DETECTION_HPP
 
+// ---- waggle/setup/resource_choice.hpp ----
+
+// Puts the resource together: what is said nearer to the code wins (OpenTelemetry, Resource SDK).
+#ifndef WAGGLE_SETUP_RESOURCE_CHOICE_HPP
+#define WAGGLE_SETUP_RESOURCE_CHOICE_HPP
+
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Builds the resource, and remembers who named the service.
+class ResourceChoice {
+ public:
+  ResourceChoice(const Config& config, const Environment& environment, SetupReport& report)
+      : config_(config), environment_(environment), report_(report) {}
+
+  // SERVICE_NAME and SERVICE_VERSION are what some of Honeycomb's distributions read; the names are
+  // anybody's, so they count only where spans go there.
+  Resource make(bool is_honeycomb, bool takes_remarks) {
+    if (config_.detect_resource) resource_.merge(detect_resource());
+    if (is_honeycomb) take("service.name", {"SERVICE_NAME"});
+    if (is_honeycomb) take("service.version", {"SERVICE_VERSION"});
+    take_list();
+    take("service.name", {"OTEL_SERVICE_NAME"});
+    take("service.version", {"OTEL_SERVICE_VERSION"});
+    take_code();
+    report_.add("service.name", resource_.text("service.name"), named_by_);
+    if (takes_remarks) remark_on_name();
+    return std::move(resource_);
+  }
+
+ private:
+  // Does what may name the service.
+  template <class Change>
+  void change(const char* by, Change&& change) {
+    const std::string before(resource_.text("service.name"));
+    change();
+    if (resource_.text("service.name") != before) named_by_ = by;
+  }
+
+  void take(const char* key, VariableNames names) {
+    const Said said = environment_.first_of(names);
+    if (said) change(said.by, [&] { resource_.set(key, said.value); });
+  }
+
+  void take_list() {
+    constexpr const char* kName = "OTEL_RESOURCE_ATTRIBUTES";
+    int wrong = 0;
+    change(kName, [&] { wrong = parse_resource_attributes(environment_.value(kName), resource_); });
+    if (wrong == 0) return;
+    report_.warn(std::string(kName) + ": entry " + std::to_string(wrong) +
+                 " is not of the form key=value, so all of it was left out");
+  }
+
+  void take_code() {
+    change("code", [&] {
+      for (const ResourceAttribute& attribute : config_.resource_attributes) {
+        if (attribute.is_number) {
+          resource_.set(attribute.key, attribute.number);
+        } else {
+          resource_.set(attribute.key, attribute.text);
+        }
+      }
+      set_if_known(resource_, "service.name", config_.service_name);
+    });
+    if (!config_.resource_schema_url.empty()) resource_.set_schema_url(config_.resource_schema_url);
+  }
+
+  void remark_on_name() {
+    constexpr std::string_view kUnknown = "unknown_service";
+    const std::string_view name = resource_.text("service.name");
+    if (name.substr(0, kUnknown.size()) != kUnknown) return;
+    report_.warn("nobody named the service, so its spans are in the dataset " +
+                 one_line(dataset_of_service(name)) +
+                 "; set OTEL_SERVICE_NAME or Config::service_name");
+  }
+
+  const Config& config_;
+  const Environment& environment_;
+  SetupReport& report_;
+  Resource resource_ = default_resource();
+  const char* named_by_ = "default";
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_RESOURCE_CHOICE_HPP
+
+// ---- waggle/setup/sampler_choice.hpp ----
+
+// Who decides which traces are kept, by code and environment.
+#ifndef WAGGLE_SETUP_SAMPLER_CHOICE_HPP
+#define WAGGLE_SETUP_SAMPLER_CHOICE_HPP
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// One of the words that OTEL_TRACES_SAMPLER may be.
+struct SamplerWord {
+  std::string_view word;
+  double ratio;  // unless OTEL_TRACES_SAMPLER_ARG is to say it
+  bool takes_argument;
+  bool follows_parent;  // else traces that others began are judged anew
+};
+constexpr SamplerWord kSamplerWords[] = {
+    {"always_on", 1, false, false},
+    {"always_off", 0, false, false},
+    {"traceidratio", 1, true, false},
+    {"parentbased_always_on", 1, false, true},
+    {"parentbased_always_off", 0, false, true},
+    {"parentbased_traceidratio", 1, true, true},
+};
+
+struct SamplerForm {
+  using Value = const SamplerWord*;
+  static constexpr const char* kForm = "a sampler that waggle has";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    for (const SamplerWord& known : kSamplerWords) {
+      if (!equals_ignoring_case(known.word, text)) continue;
+      value = &known;
+      return true;
+    }
+    return false;
+  }
+};
+
+// SAMPLE_RATE: of so many traces one is kept.
+struct RateForm {
+  using Value = std::uint32_t;
+  static constexpr const char* kForm = "a whole number from 1";
+
+  static bool read(std::string_view text, Value& value) noexcept {
+    return read_number<Value>(text, 1, 0x7fffffff, value);
+  }
+};
+
+// Fills what the code left open of Config::sampler, sample_ratio, and the two for remote parents.
+class SamplerChoice {
+ public:
+  SamplerChoice(Config& config, const Environment& environment, bool is_honeycomb,
+                SetupReport& report) noexcept
+      : config_(config),
+        report_(report),
+        settings_(environment, report),
+        is_honeycomb_(is_honeycomb) {}
+
+  std::shared_ptr<const ParentBasedSampler> make() {
+    const char* by = "code";
+    if (config_.sampler == nullptr && !config_.sample_ratio) by = ask_environment();
+    if (config_.sampler == nullptr) {
+      config_.sampler = std::make_shared<RatioSampler>(*config_.sample_ratio);
+    } else {
+      tell_overridden();
+    }
+    auto sampler = std::make_shared<const ParentBasedSampler>(
+        config_.sampler, config_.remote_parent_sampled, config_.remote_parent_not_sampled);
+    report_.add("sampler", sampler->description(), by);
+    return sampler;
+  }
+
+ private:
+  // SAMPLE_RATE may be anybody's (a program that plays music has one), so it counts only where
+  // Honeycomb is known to be meant.
+  Settings::Found<RateForm> find_rate() const {
+    return is_honeycomb_ ? settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE", "SAMPLE_RATE"})
+                         : settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE"});
+  }
+
+  // Returns who said it.
+  const char* ask_environment() {
+    const Settings::Found<RateForm> rate = find_rate();
+    const char* by = rate.by;
+    if (rate.value) {
+      config_.sample_ratio = 1.0 / *rate.value;
+    } else {
+      by = ask_opentelemetry();
+    }
+    settings_.tell_bad(rate, "a share of " + ratio_text(*config_.sample_ratio));
+    return by;
+  }
+
+  const char* ask_opentelemetry() {
+    const auto found = settings_.find<SamplerForm>({"OTEL_TRACES_SAMPLER"});
+    settings_.tell_bad(found, "parentbased_always_on");
+    config_.sample_ratio = 1.0;
+    if (!found.value) return found.by;
+    const SamplerWord& word = **found.value;
+    config_.sample_ratio = word.takes_argument ? argument() : word.ratio;
+    if (!word.follows_parent) judge_anew();
+    return found.by;
+  }
+
+  double argument() {
+    const auto found = settings_.find<RatioForm>({"OTEL_TRACES_SAMPLER_ARG"});
+    settings_.tell_bad(found, "1");
+    return found.value.value_or(1.0);
+  }
+
+  void judge_anew() {
+    const auto sampler = std::make_shared<const RatioSampler>(*config_.sample_ratio);
+    for (auto* each : {&config_.remote_parent_sampled, &config_.remote_parent_not_sampled}) {
+      if (*each == nullptr) *each = sampler;
+    }
+  }
+
+  void tell_overridden() {
+    const Settings::Found<RateForm> rate = find_rate();
+    if (rate.value) report_.warn(std::string(rate.by) + " is not used: Config::sampler decides");
+  }
+
+  Config& config_;
+  SetupReport& report_;
+  Settings settings_;
+  const bool is_honeycomb_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_SAMPLER_CHOICE_HPP
+
+// ---- waggle/exporters/trace_link_exporter.hpp ----
+
+// Shows people the way to their traces in Honeycomb, for development: one line for each trace that
+// begins in this process.
+#ifndef WAGGLE_EXPORTERS_TRACE_LINK_EXPORTER_HPP
+#define WAGGLE_EXPORTERS_TRACE_LINK_EXPORTER_HPP
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+struct TraceLinkOptions {
+  std::string auth_url;  // whom to ask for team and environment of a key
+  HeaderList headers;    // the key
+  TracePages pages;      // but for team and environment
+  int descriptor = STDERR_FILENO;
+};
+
+// Asks Honeycomb once, with the first batch, whose key it is (GET /1/auth); for two seconds at
+// most, while rings hold what is recorded. Without a good answer it says why, and does nothing any
+// more.
+class TraceLinkExporter final : public Exporter {
+ public:
+  TraceLinkExporter(TraceLinkOptions options, std::unique_ptr<Transport> transport,
+                    std::shared_ptr<Diagnostics> diagnostics) noexcept
+      : options_(std::move(options)),
+        transport_(std::move(transport)),
+        diagnostics_(std::move(diagnostics)) {}
+
+  // Never fails: the spans themselves go elsewhere.
+  ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
+    completes([&] {
+      if (transport_ != nullptr) ask(deadline);
+      if (!options_.pages.team.empty()) write(links(batch), deadline);
+    });
+    return {};
+  }
+
+ private:
+  void ask(Deadline deadline) {
+    constexpr Milliseconds kLongest{2000};
+    const std::unique_ptr<Transport> transport = std::move(transport_);
+    const Deadline until((std::min)(deadline.at(), Deadline::in(kLongest).at()));
+    HttpRequest request;
+    request.url = options_.auth_url;
+    request.headers = options_.headers;
+    request.timeout = kLongest;
+    transport->begin(request);
+    while (transport->poll().outcome == TransportOutcome::Pending) {
+      const TimePoint now = SteadyClock::now();
+      if (until.passed(now)) return give_up("no answer in time");
+      transport->wait(-1, until.left(now));
+    }
+    hear(transport->poll());
+  }
+
+  void hear(const HttpReply& reply) {
+    if (reply.outcome != TransportOutcome::Answered) return give_up(reply.message);
+    const KeyOwner owner = read_key_owner(reply.body);
+    if (reply.status != 200 || owner.team.empty()) {
+      std::string why = "HTTP " + std::to_string(reply.status);
+      if (reply.status == 401) why += ", the key was refused";
+      return give_up(why);
+    }
+    options_.pages.team = owner.team;
+    options_.pages.environment = owner.environment;
+  }
+
+  void give_up(const std::string& why) {
+    diagnostics_->always(
+        "no links to traces are shown: asked whose key it is, Honeycomb did not tell: " + why);
+  }
+
+  std::string links(const Batch& batch) const {
+    constexpr std::size_t kMost = 20;
+    constexpr std::size_t kLongestName = 60;
+    std::string text;
+    std::size_t count = 0;
+    for (const FinishedSpan& span : batch.spans) {
+      if (span.parent_id.is_valid() || ++count > kMost) continue;
+      text +=
+          terminal_text(span.name, kLongestName) + ": " + options_.pages.link(span.trace_id) + "\n";
+    }
+    if (count > kMost) text += "(and " + std::to_string(count - kMost) + " traces more)\n";
+    return text;
+  }
+
+  void write(const std::string& text, Deadline deadline) const {
+    std::string_view left = text;
+    if (!left.empty()) NonBlockingDescriptor(options_.descriptor).write(left, deadline);
+  }
+
+  TraceLinkOptions options_;
+  std::unique_ptr<Transport> transport_;  // until Honeycomb was asked
+  std::shared_ptr<Diagnostics> diagnostics_;
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_TRACE_LINK_EXPORTER_HPP
+
+// ---- waggle/setup/trace_links.hpp ----
+
+// Whether people are shown the way to their traces, and what the exporter that does it has to know.
+#ifndef WAGGLE_SETUP_TRACE_LINKS_HPP
+#define WAGGLE_SETUP_TRACE_LINKS_HPP
+
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Settles it, and says so if there is nowhere to lead.
+inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Settings& settings,
+                               SetupReport& report) {
+  settings.settle<BooleanForm>("trace_links", config.trace_links,
+                               {"HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"}, false);
+  const bool has_key = otlp.is_honeycomb && !value_of(otlp.headers, kKeyHeader).empty();
+  if (!*config.trace_links || has_key) return;
+  report.warn("trace_links: without a key of Honeycomb's there is nothing to link to");
+  config.trace_links = false;
+}
+
+inline TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
+                                           std::string_view service_name) {
+  const UrlParts url = UrlParts::of(otlp.url);
+  const std::string key = value_of(otlp.headers, kKeyHeader);
+  const std::string dataset = value_of(otlp.headers, kDatasetHeader);
+  TraceLinkOptions options;
+  options.auth_url = url.origin() + "/1/auth";
+  options.headers = {{kKeyHeader, key}};
+  options.pages.user_interface = user_interface_of(url.host);
+  options.pages.dataset = is_classic(key) ? dataset : dataset_of_service(service_name);
+  return options;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_TRACE_LINKS_HPP
+
+// ---- waggle/setup/start_plan.hpp ----
+
+// Everything that start() decides before it starts anything: code and environment made into one
+// configuration, and what there is to tell about it.
+#ifndef WAGGLE_SETUP_START_PLAN_HPP
+#define WAGGLE_SETUP_START_PLAN_HPP
+
+#include <memory>
+#include <string>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Checks what only code can get wrong; the forms of variables see to the rest.
+inline void check(const Config& config, SetupReport& report) {
+  constexpr Milliseconds kNone{0};
+  constexpr std::size_t kLeastMemory = 256 * 1024;
+  const double ratio = config.sample_ratio.value_or(1);
+  if (!(ratio >= 0 && ratio <= 1)) report.error("Config::sample_ratio must be between 0 and 1");
+  if (config.memory_limit < kLeastMemory) {
+    report.error("Config::memory_limit must be at least 262144 bytes");
+  }
+  for (Milliseconds time :
+       {config.batch_delay.value_or(kNone), config.retry_for.value_or(kNone), config.exit_timeout,
+        config.retry_backoff_first, config.retry_backoff_longest}) {
+    if (time >= kNone) continue;
+    report.error(
+        "Config::batch_delay, exit_timeout, retry_for and the backoffs must not be negative");
+    break;
+  }
+  if (config.attempt_timeout && *config.attempt_timeout <= kNone) {
+    report.error("Config::attempt_timeout must be positive");
+  }
+  if (config.batch_spans && *config.batch_spans == 0) {
+    report.error("Config::batch_spans must be positive");
+  }
+}
+
+// Holds the decisions. `config` has been filled in, and no option is open that a variable may set.
+struct StartPlan {
+  bool is_disabled = false;
+  bool is_debug = false;
+  Destination destination;
+  Resource resource;
+  std::shared_ptr<const ParentBasedSampler> sampler;
+
+  bool is_on() const noexcept {
+    return !is_disabled && report().errors.empty() && destination.kind != DestinationKind::Nowhere;
+  }
+  bool has_server() const noexcept { return destination.kind == DestinationKind::Otlp; }
+  const SetupReport& report() const noexcept { return destination.report; }
+  std::string description() const { return "waggle " WAGGLE_VERSION "\n" + report().text(); }
+
+  static StartPlan of(Config& config, const Environment& environment, bool has_terminal) {
+    StartPlan plan;
+    SetupReport before;
+    if (Settings(environment, before).is_true({"OTEL_SDK_DISABLED"})) {
+      plan.is_disabled = true;
+      plan.destination.report.add("tracing", "off", "OTEL_SDK_DISABLED");
+      return plan;
+    }
+    tell_unused(environment, before);
+    plan.destination = DestinationRules(config, environment, has_terminal).decide();
+    auto& warnings = plan.destination.report.warnings;
+    warnings.insert(warnings.begin(), before.warnings.begin(), before.warnings.end());
+    plan.settle(config, environment);
+    return plan;
+  }
+
+ private:
+  void settle(Config& config, const Environment& environment) {
+    SetupReport& report = destination.report;
+    Settings settings(environment, report);
+    const bool is_honeycomb = destination.otlp.is_honeycomb;
+    check(config, report);
+    resource =
+        ResourceChoice(config, environment, report).make(is_honeycomb, destination.takes_remarks);
+    if (report.errors.empty()) {
+      sampler = SamplerChoice(config, environment, is_honeycomb, report).make();
+    }
+    if (has_server()) settle_sending(config, destination.otlp.compress, settings);
+    settle_trace_links(config, destination.otlp, settings, report);
+    settle_batches(config, settings);
+    settle_limits(config.limits, config.attribute_limits, settings);
+    list_rest(config);
+    is_debug = is_honeycomb ? settings.is_true({"HONEYCOMB_DEBUG", "DEBUG"})
+                            : settings.is_true({"HONEYCOMB_DEBUG"});
+    destination.draws_traces |= is_debug;
+  }
+
+  // What no variable sets.
+  void list_rest(const Config& config) {
+    const Config untouched;
+    const auto add = [this](const char* option, const std::string& value, bool is_default) {
+      destination.report.add(option, value, is_default ? "default" : "code");
+    };
+    add("memory_limit", std::to_string(config.memory_limit) + " bytes",
+        config.memory_limit == untouched.memory_limit);
+    add("exit_timeout", DurationForm::show(config.exit_timeout),
+        config.exit_timeout == untouched.exit_timeout);
+    add("worker_thread", BooleanForm::show(config.worker_thread), config.worker_thread);
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SETUP_START_PLAN_HPP
+
 // ---- waggle/setup/tracing.hpp ----
 
 // A running tracer: how it is set up from what start() was told, and the object that turns it off.
@@ -15377,6 +18717,10 @@ class [[nodiscard]] Tracing {
   }
   bool shutdown() { return shutdown(exit_timeout_); }
 
+  // Tells people what start() made of code and environment: each option, its value, and who said
+  // so; then mistakes and warnings. Keys are masked.
+  const std::string& describe() const noexcept { return description_; }
+
   // Replaces who decides about traces that begin here, or the share of them that is kept; false,
   // and nothing changes, if tracing is off, there is no sampler, or the share is not one from 0 to
   // 1. Traces that have begun keep their decision. Any thread, but not from inside a sampler. The
@@ -15405,6 +18749,7 @@ class [[nodiscard]] Tracing {
     std::swap(lacks_memory_, other.lacks_memory_);
     std::swap(exit_timeout_, other.exit_timeout_);
     errors_.swap(other.errors_);
+    description_.swap(other.description_);
   }
 
   detail::Engine* engine_ = nullptr;  // as good as constant once start() has returned
@@ -15412,9 +18757,14 @@ class [[nodiscard]] Tracing {
   bool lacks_memory_ = false;
   Milliseconds exit_timeout_{3000};
   std::vector<std::string> errors_;
+  std::string description_;
 };
 
 namespace detail {
+
+inline StartPlan plan_of(Config& config) {
+  return StartPlan::of(config, Environment::read(), ::isatty(STDERR_FILENO) == 1);
+}
 
 // Measures the tick counter's rate for a moment; the collector goes on measuring.
 inline WallClock measured_clock() {
@@ -15424,68 +18774,52 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
-// What is said nearer to the code wins (OpenTelemetry, Resource SDK).
-inline Resource resource_of(const Config& config, const Environment& environment,
-                            Diagnostics& diagnostics) {
-  Resource resource = default_resource();
-  if (config.detect_resource) resource.merge(detect_resource());
-  if (const int place = parse_resource_attributes(environment.resource_attributes, resource)) {
-    diagnostics.always("OTEL_RESOURCE_ATTRIBUTES: entry " + std::to_string(place) +
-                       " is not of the form key=value, so all of it was left out");
-  }
-  set_if_known(resource, "service.name", environment.service_name);
-  for (const ResourceAttribute& attribute : config.resource_attributes) {
-    if (attribute.is_number) {
-      resource.set(attribute.key, attribute.number);
-    } else {
-      resource.set(attribute.key, attribute.text);
-    }
-  }
-  set_if_known(resource, "service.name", config.service_name);
-  if (!config.resource_schema_url.empty()) resource.set_schema_url(config.resource_schema_url);
-  return resource;
-}
-
-inline std::shared_ptr<const ParentBasedSampler> sampler_of(const Config& config) {
-  std::shared_ptr<const Sampler> root = config.sampler;
-  if (root == nullptr) root = std::make_shared<RatioSampler>(config.sample_ratio);
-  return std::make_shared<ParentBasedSampler>(std::move(root), config.remote_parent_sampled,
-                                              config.remote_parent_not_sampled);
+inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
+  CurlOptions options;
+  options.ca_file = config.ca_file;
+  options.client_certificate_file = config.client_certificate_file;
+  options.client_key_file = config.client_key_file;
+  return std::make_unique<CurlTransport>(options);
 }
 
 // Null if libcurl does not give what is needed.
 inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
                                              BodyBounds bounds) {
-  destination.attempt_timeout = config.attempt_timeout;
-  destination.retry_for = config.retry_for;
+  destination.attempt_timeout = *config.attempt_timeout;
+  destination.retry_for = *config.retry_for;
   destination.retry_backoff_first = config.retry_backoff_first;
   destination.retry_backoff_longest = config.retry_backoff_longest;
   // zlib's own state alone takes a quarter of a megabyte.
   constexpr std::size_t kLeastMemoryToCompress = 2 * 1024 * 1024;
-  destination.compress &= config.memory_limit >= kLeastMemoryToCompress;
-  CurlOptions options;
-  options.ca_file = config.ca_file;
-  auto transport = std::make_unique<CurlTransport>(options);
+  destination.compress =
+      config.compression == Compression::Gzip && config.memory_limit >= kLeastMemoryToCompress;
+  auto transport = transport_of(config);
   if (!transport->is_ready()) return nullptr;
   return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
-inline PipelineSettings settings_of(Config& config, const Environment& environment,
-                                    const Destination& destination, Diagnostics& diagnostics) {
+inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
+                                    const std::shared_ptr<Diagnostics>& diagnostics) {
   PipelineSettings settings;
-  settings.resource = resource_of(config, environment, diagnostics);
+  const OtlpDestination& otlp = plan.destination.otlp;
+  if (*config.trace_links) {
+    config.exporters.push_back(std::make_unique<TraceLinkExporter>(
+        trace_link_options(otlp, plan.resource.text("service.name")), transport_of(config),
+        diagnostics));
+  }
+  settings.resource = std::move(plan.resource);
   settings.limits = EffectiveLimits::of(config.limits, config.attribute_limits);
   settings.baggage_attributes = std::move(config.baggage_attributes);
-  settings.memory = MemoryPlan::of(config.memory_limit, config.batch_spans);
-  settings.batch_delay = config.batch_delay;
+  settings.memory = MemoryPlan::of(config.memory_limit, *config.batch_spans);
+  settings.batch_delay = *config.batch_delay;
   settings.filter = std::move(config.filter);
   settings.exporters = std::move(config.exporters);
   random_seed(settings.seed);
-  if (destination.kind == DestinationKind::Terminal) {
+  if (plan.destination.draws_traces) {
     settings.exporters.push_back(std::make_unique<ConsoleExporter>());
   }
-  if (destination.kind == DestinationKind::Otlp) {
-    settings.delivery = delivery_of(config, destination.otlp, settings.memory.body);
+  if (plan.has_server()) {
+    settings.delivery = delivery_of(config, otlp, settings.memory.body);
   }
   return settings;
 }
@@ -15500,28 +18834,6 @@ inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<P
   return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
-// Checks what concerns no destination.
-inline void check(const Config& config, std::vector<std::string>& errors) {
-  if (!(config.sample_ratio >= 0 && config.sample_ratio <= 1)) {
-    errors.emplace_back("Config::sample_ratio must be between 0 and 1");
-  }
-  constexpr std::size_t kLeastMemory = 256 * 1024;
-  if (config.memory_limit < kLeastMemory) {
-    errors.emplace_back("Config::memory_limit must be at least 262144 bytes");
-  }
-  for (Milliseconds time : {config.batch_delay, config.exit_timeout, config.retry_for,
-                            config.retry_backoff_first, config.retry_backoff_longest}) {
-    if (time.count() >= 0) continue;
-    errors.emplace_back(
-        "Config::batch_delay, exit_timeout, retry_for and the backoffs must not be negative");
-    break;
-  }
-  if (config.attempt_timeout.count() <= 0) {
-    errors.emplace_back("Config::attempt_timeout must be positive");
-  }
-  if (config.batch_spans == 0) errors.emplace_back("Config::batch_spans must be positive");
-}
-
 inline void tell_other_abis(Diagnostics& diagnostics) {
   const std::string numbers = other_abis();
   if (numbers.empty()) return;
@@ -15530,45 +18842,31 @@ inline void tell_other_abis(Diagnostics& diagnostics) {
                      "): their spans are not recorded; build them against the same one");
 }
 
-// Tells whether OTEL_SDK_DISABLED turns tracing off: only "true" does, in any case.
-inline bool is_disabled(const Environment& environment, Diagnostics& diagnostics) {
-  if (equals_ignoring_case(environment.sdk_disabled, "true")) return true;
-  if (!environment.sdk_disabled.empty() &&
-      !equals_ignoring_case(environment.sdk_disabled, "false")) {
-    diagnostics.always("OTEL_SDK_DISABLED is neither true nor false; taken as false");
-  }
-  return false;
-}
-
 }  // namespace detail
 
 inline void Tracing::begin(Config&& config) {
   exit_timeout_ = config.exit_timeout;
-  const detail::Environment environment = detail::Environment::read();
   auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
-  if (detail::is_disabled(environment, *diagnostics)) return;
+  detail::StartPlan plan = detail::plan_of(config);
+  for (const std::string& warning : plan.report().warnings) diagnostics->always(warning);
+  errors_ = plan.report().errors;
+  description_ = plan.description();
+  if (plan.is_debug) diagnostics->always(description_);
+  if (!plan.is_on()) return;
 
-  const bool has_terminal = ::isatty(STDERR_FILENO) == 1;
-  detail::Destination destination =
-      detail::DestinationRules(config, environment, has_terminal).decide();
-  for (const std::string& warning : destination.warnings) diagnostics->always(warning);
-  errors_ = std::move(destination.errors);
-  detail::check(config, errors_);
-  if (!ok() || destination.kind == detail::DestinationKind::Nowhere) return;
-
-  const bool has_server = destination.kind == detail::DestinationKind::Otlp;
+  const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
     if (!curl.ok()) return errors_.push_back(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
-  session.sampler = detail::sampler_of(config);
+  session.sampler = plan.sampler;
   session.diagnostics = diagnostics;
+  session.description = description_;
   session.exit_timeout = config.exit_timeout;
   session.records_baggage = !config.baggage_attributes.empty();
-  detail::PipelineSettings settings =
-      detail::settings_of(config, environment, destination, *diagnostics);
+  detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
     errors_.emplace_back("libcurl has no memory, or was built without what is needed");
     return;
@@ -15598,6 +18896,24 @@ struct Starter {
 };
 
 }  // namespace detail
+
+// Tells people what start(config) would make of `config` and the environment, and starts nothing:
+// each option, its value, and who said so; then mistakes and warnings. Keys are masked. Empty
+// without memory.
+inline std::string describe(Config config) {
+  std::string text;
+  detail::completes([&] { text = detail::plan_of(config).description(); });
+  return text;
+}
+
+// Tells the same of the tracer that runs; of start() without a configuration if none does. Any
+// thread.
+inline std::string describe() {
+  std::string text;
+  detail::Engine* engine = detail::Engine::running();
+  if (engine != nullptr) detail::completes([&] { text = engine->description(); });
+  return text.empty() ? describe(Config{}) : text;
+}
 
 // Returns what became of all spans so far. Any thread, at any time; takes no lock.
 inline Stats stats() {

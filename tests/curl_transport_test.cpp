@@ -102,15 +102,20 @@ TEST_CASE("bodies of any size arrive unchanged, zero bytes included") {
   }
 }
 
-TEST_CASE("a request without a body is an empty POST") {
+TEST_CASE("a request without a body is a GET, also between others; an empty body is posted") {
   RawServer server(answer_all);
   CurlTransport transport;
-  HttpRequest request;
-  request.url = server.url();
-  CHECK(exchange(transport, request).status == 200);
-  const RawRequest seen = server.requests().at(0);
-  CHECK(seen.headers("content-length") == std::vector<std::string>{"0"});
-  CHECK(seen.headers("content-type").empty());
+  const std::string empty;
+  for (const std::string* body : {&kBody, static_cast<const std::string*>(nullptr), &empty}) {
+    HttpRequest request;
+    request.url = server.url();
+    request.body = body;
+    CHECK(exchange(transport, request).status == 200);
+    const RawRequest seen = server.requests().back();
+    CHECK(seen.first_line().substr(0, 4) == (body != nullptr ? "POST" : "GET "));
+    CHECK(seen.headers("content-length").size() == (body != nullptr ? 1 : 0));
+    CHECK(seen.headers("content-type").empty());
+  }
 }
 
 TEST_CASE("the request's head is exactly what was asked for") {

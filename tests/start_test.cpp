@@ -215,6 +215,7 @@ compression                       gzip                                          
 ca_file                           none                                          default
 client_certificate_file           none                                          default
 client_key_file                   none                                          default
+trace_links                       false                                         default
 batch_delay                       1000 ms                                       default
 batch_spans                       100                                           code
 attribute_limits.count            128                                           default

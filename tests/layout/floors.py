@@ -17,7 +17,7 @@ import tempfile
 
 # A header's own row wins over its directory's.
 FLOORS = {
-    "core/version.hpp": 0, "core/config.hpp": 0, "core/atomic.hpp": 0,
+    "core/version.hpp": 0, "core/header_names.hpp": 0, "core/uncaught_exceptions.hpp": 0, "core/config.hpp": 0, "core/atomic.hpp": 0,
     "core/ids.hpp": 1, "core/random.hpp": 1, "core/ticks.hpp": 1, "core/value.hpp": 1,
     "core/value_traits.hpp": 1,
     "core/baggage.hpp": 1, "core/utf8.hpp": 1,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every header of include/waggle compiles alone, without a warning, in C++17 and in C++20;
-and that all together do after macros like those of X11 and Windows, and without exceptions and RTTI.
+"""Checks that every header of include/waggle compiles alone, without a warning; and that all together do in C++20,
+after macros like those of X11 and Windows, without exceptions and RTTI, and with WAGGLE_DISABLED.
 
     headers_alone.py [--root DIRECTORY] [--compiler COMPILER ...] [--jobs N] [--self-test]
 """
@@ -21,8 +21,9 @@ WAYS = {
     "C++20": ["-std=c++20"],
     "after hostile macros": ["-std=c++17"],
     "without exceptions and RTTI": ["-std=c++17", "-fno-exceptions", "-fno-rtti"],
+    "without tracing": ["-std=c++17", "-DWAGGLE_DISABLED"],
 }
-TOGETHER = ("after hostile macros", "without exceptions and RTTI")
+TOGETHER = ("C++20", "after hostile macros", "without exceptions and RTTI", "without tracing")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^">]+)[">]', re.MULTILINE)
 
 
@@ -81,12 +82,12 @@ def self_test(compilers, jobs):
     """Sees each way fail on a header that is wrong only in that way."""
     cases = {
         "": (0, "inline int twice(int value) { return 2 * value; }"),
-        "a missing include": (4, "inline std::size_t size() { return 0; }"),
-        "a warning": (4, "inline int narrow(long value) { int result = value; return result; }"),
+        "a missing include": (5, "inline std::size_t size() { return 0; }"),
+        "a warning": (5, "inline int narrow(long value) { int result = value; return result; }"),
         "a C++20 keyword": (1, "inline int concept = 1;"),
         "a macro's name": (1, "enum class Code { None, Fine };"),
         "an exception": (1, "inline void fail() { throw 1; }"),
-        "no guard": (4, None),
+        "no guard": (5, None),
     }
     wrong = 0
     for what, (expected, body) in cases.items():

@@ -18,12 +18,19 @@ DEFINE = "#define WAGGLE_IMPLEMENTATION\n"
 INCLUDE = '#include "waggle.hpp"\n'
 SPAN = 'inline void work() { waggle::Span span{"work"}; span.set_attribute("n", 1); }\n'
 START = "int main() { waggle::Config config; auto tracing = waggle::start(std::move(config)); }\n"
+HTTP = "".join(f"#define WAGGLE_INSTRUMENT_{name}\n" for name in ("BIND", "HTTP", "HTTPLIB", "CURL", "ASIO")) + """
+#include "waggle.hpp"
+inline auto bound = waggle::bind([] {});
+inline waggle::HttplibServer server;
+inline waggle::HttplibClient client{"http://localhost"};
+"""
 START_PLAIN = "int main() { auto tracing = waggle::start(); }\n"
 
+DISABLED = {"no tracing": INCLUDE + SPAN, "no tracing of HTTP": HTTP, "everything, and no tracing": DEFINE + HTTP + START}
 RIGHT = {
     "spans only": INCLUDE + SPAN,
-    "twice, and everything at last": INCLUDE + INCLUDE + SPAN + DEFINE + INCLUDE + INCLUDE + START,
-    "before the headers it was made from": DEFINE + INCLUDE + "#include <waggle/sdk.hpp>\n" + SPAN + START_PLAIN,
+    "twice, and everything at last": INCLUDE + INCLUDE + SPAN + HTTP + DEFINE + INCLUDE + INCLUDE + START,
+    "before the headers it was made from": DEFINE + HTTP + "#include <waggle/sdk.hpp>\n" + SPAN + START_PLAIN,
     "behind them": "#include <waggle/trace.hpp>\n" + DEFINE + INCLUDE + SPAN + START,
 }
 WRONG = {
@@ -61,8 +68,10 @@ def main():
     failures = 0
     if subprocess.run([sys.executable, SINGLE / "generate.py", "--check"], check=False).returncode != 0:
         failures += 1
-    for way, text in RIGHT.items():
-        if said := compile_program(compiler, text, ["-fsyntax-only"]):
+    ways = {way: (text, []) for way, text in RIGHT.items()}
+    ways.update({way: (text, ["-DWAGGLE_DISABLED"]) for way, text in DISABLED.items()})
+    for way, (text, defines) in ways.items():
+        if said := compile_program(compiler, text, [*defines, "-fsyntax-only"]):
             print(f"{way}:\n{said}")
             failures += 1
     for way, text in WRONG.items():

@@ -11,14 +11,13 @@
 #include "waggle/api/header_carrier.hpp"
 #include "waggle/api/trace_state_members.hpp"
 #include "waggle/core/baggage.hpp"
+#include "waggle/core/header_names.hpp"
 #include "waggle/core/ids.hpp"
 #include "waggle/core/utf8.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-constexpr std::string_view kBaggageName = "baggage";
 
 // RFC 9110, section 5.6.2.
 constexpr bool is_token(std::string_view text) noexcept {

@@ -18,6 +18,9 @@
 
 namespace waggle {
 inline namespace disabled1 {
+namespace detail {
+using namespace abi1::detail;
+}  // namespace detail
 
 // Stands for OpenSpan, and for all that is told to a span.
 class OpenSpan {

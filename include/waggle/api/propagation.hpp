@@ -24,14 +24,12 @@
 #include "waggle/api/header_carrier.hpp"
 #include "waggle/api/trace_state.hpp"
 #include "waggle/core/context.hpp"
+#include "waggle/core/header_names.hpp"
 #include "waggle/core/ids.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
-
-constexpr std::string_view kTraceParentName = "traceparent";
-constexpr std::string_view kTraceStateName = "tracestate";
 
 // ---- traceparent ----
 

@@ -18,4 +18,12 @@
 // Kept out of the call site and out of the hot text: the rare branch of a hot function.
 #define WAGGLE_COLD inline __attribute__((noinline, cold))
 
+// The inline namespace of what is made of spans: with WAGGLE_DISABLED other classes, hence another
+// one.
+#ifdef WAGGLE_DISABLED
+#define WAGGLE_SPANS_NAMESPACE disabled1
+#else
+#define WAGGLE_SPANS_NAMESPACE abi1
+#endif
+
 #endif  // WAGGLE_CORE_CONFIG_HPP

@@ -98,7 +98,7 @@ inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept 
 #endif
   // A body goes out in one call or two, not in one for each 64 KiB and rest of the collector.
   constexpr long kUploadBuffer = 512 * 1024;
-  return limited && easy.set(CURLOPT_NOSIGNAL, 1L) && easy.set(CURLOPT_POST, 1L) &&
+  return limited && easy.set(CURLOPT_NOSIGNAL, 1L) &&
          easy.set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer) &&
          easy.set(CURLOPT_FOLLOWLOCATION, 0L) &&
          easy.set(CURLOPT_USERAGENT, options.user_agent.c_str());

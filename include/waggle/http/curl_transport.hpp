@@ -20,7 +20,7 @@
 namespace waggle {
 inline namespace abi1 {
 
-// Sends POST requests with libcurl, over HTTP/1.1 or, where TLS negotiates it, HTTP/2. Servers are
+// Sends requests with libcurl, over HTTP/1.1 or, where TLS negotiates it, HTTP/2. Servers are
 // always verified, with TLS 1.2 or newer; redirects are not followed. Used by one thread.
 class CurlTransport final : public Transport {
  public:
@@ -136,17 +136,20 @@ class CurlTransport final : public Transport {
     const CURLcode code = detail::read_url_host(request.url, host_);
     if (code != CURLE_OK) return code;
     if (!headers_.assign(request.headers)) return CURLE_OUT_OF_MEMORY;
-    const bool has_body = request.body != nullptr;
-    const auto size = static_cast<curl_off_t>(has_body ? request.body->size() : 0);
     const long timeout = in_range(request.timeout, 1, INT_MAX);
     attached_ = easy_.set(CURLOPT_URL, request.url.c_str()) &&
-                easy_.set(CURLOPT_HTTPHEADER, headers_.get()) &&
-                easy_.set(CURLOPT_POSTFIELDS, has_body ? request.body->data() : "") &&
-                easy_.set(CURLOPT_POSTFIELDSIZE_LARGE, size) &&
+                easy_.set(CURLOPT_HTTPHEADER, headers_.get()) && set_body(request.body) &&
                 easy_.set(CURLOPT_TIMEOUT_MS, timeout) &&
                 easy_.set(CURLOPT_CONNECTTIMEOUT_MS, in_range(connect_timeout_, 1, timeout)) &&
                 curl_multi_add_handle(multi_.get(), easy_.get()) == CURLM_OK;
     return attached_ ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+  }
+
+  // Which of the options comes last decides about the method.
+  bool set_body(const std::string* body) noexcept {
+    if (body == nullptr) return easy_.set(CURLOPT_HTTPGET, 1L);
+    return easy_.set(CURLOPT_POST, 1L) && easy_.set(CURLOPT_POSTFIELDS, body->data()) &&
+           easy_.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
   }
 
   void detach() noexcept {

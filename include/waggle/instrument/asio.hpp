@@ -21,7 +21,7 @@
 #include "waggle/instrument/bind.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 
 // Binds the work that it is given, as ContextExecutor does, and has the properties of `Executor`.
 template <class Executor>
@@ -31,7 +31,8 @@ class AsioContextExecutor {
 
   template <class Callable>
   void execute(Callable&& callable) const {
-    asio::execution::execute(executor_, waggle::bind(std::forward<Callable>(callable)));
+    asio::execution::execute(executor_,
+                             WAGGLE_SPANS_NAMESPACE::bind(std::forward<Callable>(callable)));
   }
 
   // Tell a property, or return an executor with another one; called by asio.
@@ -69,7 +70,7 @@ class AsioContextExecutor {
   Executor executor_;
 };
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif

@@ -16,7 +16,7 @@
 #include "waggle/trace.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 
 // Calls what it was made of, with a context as the current one. May be moved, copied if its
 // callable may, and called on any thread and as often as the callable. Where no context was current
@@ -61,7 +61,7 @@ BoundCallable<std::decay_t<Callable>> bind(const SpanContext& context, Callable&
 // Returns `callable` with the context that is current here and now.
 template <class Callable>
 BoundCallable<std::decay_t<Callable>> bind(Callable&& callable) {
-  return waggle::bind(current_context(), std::forward<Callable>(callable));
+  return WAGGLE_SPANS_NAMESPACE::bind(current_context(), std::forward<Callable>(callable));
 }
 
 // Gives work to an executor, anything with execute(callable), and binds it to the context that is
@@ -74,7 +74,7 @@ class ContextExecutor {
 
   template <class Callable>
   void execute(Callable&& callable) const {
-    executor_.execute(waggle::bind(std::forward<Callable>(callable)));
+    executor_.execute(WAGGLE_SPANS_NAMESPACE::bind(std::forward<Callable>(callable)));
   }
 
   friend bool operator==(const ContextExecutor& left, const ContextExecutor& right) noexcept {
@@ -88,7 +88,7 @@ class ContextExecutor {
   Executor executor_;
 };
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_BIND_HPP

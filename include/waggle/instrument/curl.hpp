@@ -19,7 +19,7 @@
 #include "waggle/instrument/http.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 
 // Tells what libcurl's handle cannot tell about a request. Views, for the duration of the call; but
 // `headers` and `conventions` until the request is finished.
@@ -142,7 +142,7 @@ class [[nodiscard]] CurlRequest {
   DetachedHttpClientSpan span_;
 };
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_CURL_HPP

@@ -10,10 +10,11 @@
 #include <new>
 #include <string_view>
 
+#include "waggle/core/header_names.hpp"
 #include "waggle/instrument/http.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 namespace detail {
 
 inline std::string_view curl_text(CURL* easy, CURLINFO which) noexcept {
@@ -134,7 +135,7 @@ inline curl_slist* merged_headers(const curl_slist* own, const SpanContext& cont
   for (; own != nullptr; own = own->next) {
     if (!is_replaced(own->data, context)) append_header(list, own->data, is_complete);
   }
-  waggle::inject(context, [&](std::string_view name, std::string_view value) {
+  WAGGLE_SPANS_NAMESPACE::inject(context, [&](std::string_view name, std::string_view value) {
     BoundedText<BaggageBuffer::kHeaderLimit + 64> line(name);
     line.append(": ");
     line.append(value);
@@ -191,7 +192,7 @@ class ParkedHeaders {
 };
 
 }  // namespace detail
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_CURL_DETAILS_HPP

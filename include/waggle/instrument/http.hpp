@@ -31,7 +31,7 @@
 #include "waggle/trace.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 
 // Tells what a server knows of a request before it reads the headers. Views, for the duration of
 // the call; what is empty or 0 is unknown.
@@ -90,7 +90,7 @@ class BasicHttpServerSpan : public BasicHttpSpan<AnySpan> {
     const detail::HttpMethod method(request.method, request.conventions);
     const detail::HttpSpanName name(method.in_name, request.route);
     // With no tracer running, a span is but its parent's identity.
-    if (detail::current_session() == 0) return AnySpan{name.view(), options};
+    if (!detail::may_record()) return AnySpan{name.view(), options};
     return start(request, method, name.view(), options, detail::RequestPath(headers));
   }
 
@@ -135,7 +135,7 @@ class BasicHttpClientSpan : public BasicHttpSpan<AnySpan> {
   // Writes the span's identity into the headers of the request, a carrier as for waggle::inject().
   template <class Carrier>
   void inject(Carrier&& headers) const {
-    waggle::inject(this->context(), headers);
+    WAGGLE_SPANS_NAMESPACE::inject(this->context(), headers);
   }
 
   // Tells which address answered: "192.0.2.7", 443.
@@ -182,7 +182,7 @@ class BasicHttpClientSpan : public BasicHttpSpan<AnySpan> {
     options.kind = SpanKind::Client;
     const detail::HttpMethod method(request.method, request.conventions);
     const detail::HttpSpanName name(method.in_name, request.url_template);
-    if (detail::current_session() == 0) return AnySpan{name.view(), options};
+    if (!detail::may_record()) return AnySpan{name.view(), options};
     StartUrl url(request);
     method.add_to(url.attributes);
     url.attributes.add("url.template", request.url_template);
@@ -201,7 +201,7 @@ using HttpClientSpan = BasicHttpClientSpan<Span>;
 using DetachedHttpServerSpan = BasicHttpServerSpan<DetachedSpan>;
 using DetachedHttpClientSpan = BasicHttpClientSpan<DetachedSpan>;
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_HTTP_HPP

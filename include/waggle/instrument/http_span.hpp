@@ -8,12 +8,13 @@
 #include <string_view>
 #include <type_traits>
 
+#include "waggle/core/uncaught_exceptions.hpp"
 #include "waggle/instrument/header_values.hpp"
 #include "waggle/instrument/url.hpp"
 #include "waggle/trace.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 
 // Names, separated by commas, the methods that spans tell by name.
 constexpr std::string_view kKnownHttpMethods =
@@ -61,6 +62,15 @@ class StartAttributes {
   std::size_t size_ = 0;
   alignas(Attribute) unsigned char bytes_[kMost * sizeof(Attribute)];
 };
+
+// Tells whether any span may be recorded.
+inline bool may_record() noexcept {
+#ifdef WAGGLE_DISABLED
+  return false;
+#else
+  return current_session() != 0;
+#endif
+}
 
 // The method as spans tell it.
 struct HttpMethod {
@@ -200,7 +210,7 @@ class BasicHttpSpan {
   AnySpan span_;
 };
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_HTTP_SPAN_HPP

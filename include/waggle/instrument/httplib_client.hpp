@@ -12,7 +12,7 @@
 #include "waggle/instrument/http.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 namespace detail {
 
 // Returns one of a few fixed texts, so that failures can be counted by it.
@@ -209,7 +209,7 @@ class HttplibClient : public HttplibCalls {
   httplib::Client client_;
 };
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_HTTPLIB_CLIENT_HPP

@@ -14,7 +14,7 @@
 #include "waggle/instrument/http.hpp"
 
 namespace waggle {
-inline namespace abi1 {
+inline namespace WAGGLE_SPANS_NAMESPACE {
 namespace detail {
 
 inline std::string_view scheme_of(const httplib::Request& request) noexcept {
@@ -205,7 +205,7 @@ using HttplibServer = BasicHttplibServer<httplib::Server>;
 using HttplibSslServer = BasicHttplibServer<httplib::SSLServer>;
 #endif
 
-}  // namespace abi1
+}  // namespace WAGGLE_SPANS_NAMESPACE
 }  // namespace waggle
 
 #endif  // WAGGLE_INSTRUMENT_HTTPLIB_SERVER_HPP

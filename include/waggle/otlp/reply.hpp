@@ -1,4 +1,4 @@
-// Reads what an OTLP server answers: a partial success, or an error's words. The only home of
+// Reads what servers answer: a partial success, an error's words, whose a key is. The only home of
 // nlohmann_json outside the tests. Whatever the server sends, reading it does not fail.
 #ifndef WAGGLE_OTLP_REPLY_HPP
 #define WAGGLE_OTLP_REPLY_HPP
@@ -118,14 +118,14 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
 
   static bool can_matter(std::string_view prefix) noexcept {
     return prefix.empty() || prefix == "partialSuccess." || prefix == "error." ||
-           prefix == "partialSuccess.error.";
+           prefix == "partialSuccess.error." || prefix == "team." || prefix == "environment.";
   }
 
   // Tells whether a value here is a member of an object that can matter, under a name that can.
   bool is_heeded() const noexcept {
     if (depth_ == 0 || skipped_ != 0) return false;
     for (std::string_view name : {"message", "errorMessage", "error", "detail", "title", "reason",
-                                  "status", "code", "type", "rejectedSpans"}) {
+                                  "status", "code", "type", "rejectedSpans", "slug"}) {
       if (name == name_) return true;
     }
     return false;
@@ -145,6 +145,20 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool is_text_ = false;
   bool has_partial_success_ = false;
 };
+
+// Holds whose a key is, as their slugs stand in URLs. `team` is empty if that cannot be read,
+// `environment` for a classic key.
+struct KeyOwner {
+  std::string team;
+  std::string environment;
+};
+
+// Reads Honeycomb's answer to GET /1/auth (Honeycomb API, Auth).
+inline KeyOwner read_key_owner(std::string_view body) {
+  ReplyReader reply;
+  if (!nlohmann::json::sax_parse(body, &reply)) return {};
+  return {reply.text("team.slug"), reply.text("environment.slug")};
+}
 
 // Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
 inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {

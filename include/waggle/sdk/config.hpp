@@ -75,6 +75,11 @@ struct Config {
   // this machine. Needs 2 MB of `memory_limit`.
   std::optional<Compression> compression;
 
+  // Whether the way to each trace in Honeycomb's user interface is shown on stderr, for
+  // development. Else HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS; else it is not. Whose key it is, is
+  // asked once, on the collector's thread.
+  std::optional<bool> trace_links;
+
   // Exporters of your own, or waggle's console, file and memory exporters. With any of these and
   // neither `api_key` nor `endpoint`, nothing is sent and the environment's destination is not
   // looked at.

@@ -15,8 +15,8 @@ inline namespace abi1 {
 // Lists header names and values in the order in which they are sent.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-// Describes one POST. `body` must stay alive and unchanged until the request is done or cancelled:
-// it is sent from where it lies and may be sent again.
+// Describes one POST, or one GET if there is no `body`. That must stay alive and unchanged until
+// the request is done or cancelled: it is sent from where it lies and may be sent again.
 struct HttpRequest {
   std::string url;
   HeaderList headers;

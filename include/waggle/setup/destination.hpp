@@ -35,6 +35,17 @@ struct Destination {
   SetupReport report;
 };
 
+constexpr const char* kKeyHeader = "x-honeycomb-team";
+constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
+
+// Returns what is sent under that name, empty if nothing is.
+inline std::string value_of(const HeaderList& headers, std::string_view name) {
+  for (const auto& header : headers) {
+    if (equals_ignoring_case(header.first, name)) return header.second;
+  }
+  return {};
+}
+
 // A URL to send to, whoever said it, and in which words.
 struct Target {
   std::string url;
@@ -185,13 +196,6 @@ class DestinationRules {
     }
   }
 
-  // Returns what is sent under that name, empty if nothing is.
-  static std::string value_of(const HeaderList& headers, std::string_view name) {
-    for (const auto& header : headers) {
-      if (equals_ignoring_case(header.first, name)) return header.second;
-    }
-    return {};
-  }
   std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
 
   // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
@@ -248,9 +252,6 @@ class DestinationRules {
 
   void error(std::string text) { result_.report.error(std::move(text)); }
   void warn(std::string text) { result_.report.warn(std::move(text)); }
-
-  static constexpr const char* kKeyHeader = "x-honeycomb-team";
-  static constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
 
   const Config& config_;
   const Environment& environment_;

@@ -44,6 +44,13 @@ struct UrlParts {
     return parts;
   }
 
+  // Returns what all addresses on that server begin with.
+  std::string origin() const {
+    std::string text(scheme);
+    text.append("://").append(host);
+    return port.empty() ? text : text.append(":").append(port);
+  }
+
   bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
 
   bool is_loopback() const noexcept {

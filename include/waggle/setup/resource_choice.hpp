@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/exporters/trace_link.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/setup/environment.hpp"
@@ -78,7 +79,8 @@ class ResourceChoice {
     constexpr std::string_view kUnknown = "unknown_service";
     const std::string_view name = resource_.text("service.name");
     if (name.substr(0, kUnknown.size()) != kUnknown) return;
-    report_.warn("nobody named the service, so its spans are in the dataset " + one_line(name) +
+    report_.warn("nobody named the service, so its spans are in the dataset " +
+                 one_line(dataset_of_service(name)) +
                  "; set OTEL_SERVICE_NAME or Config::service_name");
   }
 

@@ -15,6 +15,7 @@
 #include "waggle/setup/resource_choice.hpp"
 #include "waggle/setup/sampler_choice.hpp"
 #include "waggle/setup/settings.hpp"
+#include "waggle/setup/trace_links.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -88,6 +89,7 @@ struct StartPlan {
       sampler = SamplerChoice(config, environment, is_honeycomb, report).make();
     }
     if (has_server()) settle_sending(config, destination.otlp.compress, settings);
+    settle_trace_links(config, destination.otlp, settings, report);
     settle_batches(config, settings);
     settle_limits(config.limits, config.attribute_limits, settings);
     list_rest(config);

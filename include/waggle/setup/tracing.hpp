@@ -131,6 +131,14 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
+inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
+  CurlOptions options;
+  options.ca_file = config.ca_file;
+  options.client_certificate_file = config.client_certificate_file;
+  options.client_key_file = config.client_key_file;
+  return std::make_unique<CurlTransport>(options);
+}
+
 // Null if libcurl does not give what is needed.
 inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
                                              BodyBounds bounds) {
@@ -142,17 +150,20 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
   constexpr std::size_t kLeastMemoryToCompress = 2 * 1024 * 1024;
   destination.compress =
       config.compression == Compression::Gzip && config.memory_limit >= kLeastMemoryToCompress;
-  CurlOptions options;
-  options.ca_file = config.ca_file;
-  options.client_certificate_file = config.client_certificate_file;
-  options.client_key_file = config.client_key_file;
-  auto transport = std::make_unique<CurlTransport>(options);
+  auto transport = transport_of(config);
   if (!transport->is_ready()) return nullptr;
   return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
-inline PipelineSettings settings_of(Config& config, StartPlan&& plan) {
+inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
+                                    const std::shared_ptr<Diagnostics>& diagnostics) {
   PipelineSettings settings;
+  const OtlpDestination& otlp = plan.destination.otlp;
+  if (*config.trace_links) {
+    config.exporters.push_back(std::make_unique<TraceLinkExporter>(
+        trace_link_options(otlp, plan.resource.text("service.name")), transport_of(config),
+        diagnostics));
+  }
   settings.resource = std::move(plan.resource);
   settings.limits = EffectiveLimits::of(config.limits, config.attribute_limits);
   settings.baggage_attributes = std::move(config.baggage_attributes);
@@ -165,7 +176,7 @@ inline PipelineSettings settings_of(Config& config, StartPlan&& plan) {
     settings.exporters.push_back(std::make_unique<ConsoleExporter>());
   }
   if (plan.has_server()) {
-    settings.delivery = delivery_of(config, std::move(plan.destination.otlp), settings.memory.body);
+    settings.delivery = delivery_of(config, otlp, settings.memory.body);
   }
   return settings;
 }
@@ -212,7 +223,7 @@ inline void Tracing::begin(Config&& config) {
   session.description = description_;
   session.exit_timeout = config.exit_timeout;
   session.records_baggage = !config.baggage_attributes.empty();
-  detail::PipelineSettings settings = detail::settings_of(config, std::move(plan));
+  detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
     errors_.emplace_back("libcurl has no memory, or was built without what is needed");
     return;

@@ -1,0 +1,72 @@
+// Where people look at a trace: its page in Honeycomb's user interface. Pure.
+#ifndef WAGGLE_EXPORTERS_TRACE_LINK_HPP
+#define WAGGLE_EXPORTERS_TRACE_LINK_HPP
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "waggle/core/ids.hpp"
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Encodes a name as one segment of a path (RFC 3986, section 2.3).
+inline std::string path_segment(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kMarks = "-._~";
+  std::string text;
+  for (char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_digit = c >= '0' && c <= '9';
+    if (is_letter || is_digit || kMarks.find(c) != kMarks.npos) {
+      text += c;
+    } else {
+      text.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    }
+  }
+  return text;
+}
+
+// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
+// unknown_service (Honeycomb, husky getDataset).
+inline std::string_view dataset_of_service(std::string_view name) noexcept {
+  constexpr std::string_view kUnknown = "unknown_service";
+  const std::size_t begin = name.find_first_not_of(" \t");
+  if (begin == name.npos) return kUnknown;
+  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
+  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
+}
+
+// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
+// api.eu1.honeycomb.io, and the one of the US to a proxy.
+inline std::string user_interface_of(std::string_view host) {
+  constexpr std::string_view kApi = "api.";
+  constexpr std::string_view kDomain = ".honeycomb.io";
+  const bool is_honeycomb = host.size() > kDomain.size() && host.substr(0, kApi.size()) == kApi &&
+                            host.substr(host.size() - kDomain.size()) == kDomain;
+  return "https://ui." + std::string(is_honeycomb ? host.substr(kApi.size()) : "honeycomb.io");
+}
+
+// What traces have in common that a key sends. A classic key has no environment.
+struct TracePages {
+  std::string user_interface;
+  std::string team;
+  std::string environment;
+  std::string dataset;
+
+  std::string link(TraceId trace) const {
+    std::string url = user_interface + "/" + path_segment(team);
+    if (!environment.empty()) url += "/environments/" + path_segment(environment);
+    url += "/datasets/" + path_segment(dataset);
+    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_TRACE_LINK_HPP
