@@ -6,7 +6,6 @@ int main() {
   waggle::Config config;
   config.service_name = "shop";
   auto tracing = waggle::start(std::move(config));
-
   waggle::Span checkout{"checkout"};
   waggle::Span charge{"charge-card"};  // a child of the span above
   charge.set_attribute("card.brand", "visa");

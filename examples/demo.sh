@@ -113,6 +113,10 @@ else
   exit 2
 fi
 
+if [ -n "${HONEYCOMB_API_KEY:-}" ]; then
+  export HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS=${HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS:-true}
+fi
+
 title "Starting the services"
 start users "$users_port"
 start backend "$backend_port" "$users"
@@ -139,7 +143,8 @@ if [ "$failures" != 0 ]; then
   exit 1
 fi
 if [ -n "${HONEYCOMB_API_KEY:-}" ]; then
-  echo "Both services sent their spans. Look in Honeycomb, datasets backend and users, for the traces"
+  echo "Both services sent their spans; the backend wrote links to the traces that begin there. In Honeycomb, datasets"
+  echo "backend and users, these are all of them:"
   printf '  %s\n' "${trace_ids[@]}"
 elif [ -n "${OTEL_EXPORTER_OTLP_ENDPOINT:-}" ]; then
   echo "Both services sent their spans, of the traces"

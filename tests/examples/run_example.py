@@ -63,11 +63,18 @@ class Honeycomb(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         self.server.requests.append((self.path, self.headers, body))
+        self.answer(b"{}")
+
+    def do_GET(self):
+        self.server.questions.append((self.path, self.headers))
+        self.answer(b'{"team":{"slug":"hive"},"environment":{"slug":"test"}}')
+
+    def answer(self, body):
         self.send_response(self.server.status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -78,6 +85,7 @@ def honeycomb(status):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Honeycomb)
     server.daemon_threads = True
     server.requests = []
+    server.questions = []
     server.status = status
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
@@ -274,6 +282,11 @@ def test_destination(folder):
     expect(len(shown) == 3 and set(shown) == sent, "the trace ids to look for are those that were sent")
     check_crossing(spans, shown[2])
     check_failure(spans)
+    expect([path for path, _ in server.questions] == ["/1/auth"], "the backend asks once where its traces are shown")
+    expect(server.questions[0][1]["x-honeycomb-team"] == KEY, "it asks with its key")
+    links = re.findall(r": https://ui\.honeycomb\.io/hive/environments/test/datasets/backend/trace\?trace_id=([0-9a-f]{32})$",
+                       output, re.MULTILINE)
+    expect(links == shown[:2], "the traces that begin here are linked to")
 
 
 def test_refused(folder):

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Fails if the README goes stale: a snippet that does not compile, a first program that is not the
-example it shows, a command or a link to a file that is not there."""
+example it shows, a command that fails, a link to a file or a variable that is not there."""
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,27 @@ def code_blocks(text, language):
 
 def without_leading_comment(source):
     return re.sub(r"\A(//[^\n]*\n)+", "", source)
+
+
+def inline_commands(text):
+    """Returns the commands that stand in the text, each in one line, in their order."""
+    spans = re.findall(r"`((?:g\+\+|cmake) [^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    return [" ".join(command.split()) for command in spans]
+
+
+def failing_commands(text):
+    """Runs the commands as they stand there, beside a copy of this tree called waggle and with the application as
+    app.cpp; those of CMake within the copy, first."""
+    application = next(snippet for snippet in code_blocks(text, "cpp") if "tracing.errors()" in snippet)
+    with tempfile.TemporaryDirectory() as home:
+        shutil.copytree(ROOT, f"{home}/waggle", ignore=shutil.ignore_patterns("build", ".git"))
+        pathlib.Path(home, "app.cpp").write_text(application)
+        variables = {**os.environ, "HOME": home, "PKG_CONFIG_PATH": f"{home}/.local/share/pkgconfig"}
+        for command in sorted(inline_commands(text)):
+            folder = f"{home}/waggle" if command.startswith("cmake") else home
+            done = subprocess.run(command, shell=True, cwd=folder, env=variables, capture_output=True, text=True)
+            if done.returncode != 0:
+                yield f"{command}: {done.stderr}"
 
 
 def problems(text, compiler):
@@ -51,8 +74,11 @@ def problems(text, compiler):
 def main():
     text = (ROOT / "README.md").read_text()
     found = list(problems(text, sys.argv[1] if len(sys.argv) > 1 else "g++"))
-    stale = text.replace("waggle::Span checkout", "waggle::Spam checkout")
-    if len(list(problems(stale, "g++"))) < len(found) + 2:
+    if len(inline_commands(text)) < 3:
+        found.append("the commands are not found any more")
+    found += failing_commands(text)
+    stale = text[:text.index("\n## ")].replace("waggle::Span checkout", "waggle::Spam checkout")
+    if len(list(problems(stale, "g++"))) < 2:
         found.append("the check itself does not notice a stale snippet")
     print("\n".join(found) or f"{len(code_blocks(text, 'cpp'))} snippets compile")
     return 1 if found else 0
