@@ -14,6 +14,10 @@
 #include "support/machine.hpp"
 #include "support/span_kinds.hpp"
 
+namespace bench {
+std::uint64_t time_disabled_spans(int runs);  // disabled_spans.cpp
+}
+
 namespace {
 
 using bench::Section;
@@ -56,14 +60,15 @@ void measure_without_tracer(int rounds, bench::Probes& probes) {
   section.add("no tracer: child", bench::child);
   section.add("no tracer: child + 4 attributes", bench::child_with_four_attributes);
   section.add("no tracer: child in a shared library", time_library_spans);
+  section.add("compiled out: child + 1 attribute", bench::time_disabled_spans);
   for (Variant& variant : section.variants()) variant.runs = 1024;
   section.run(rounds, nothing, nothing);
   for (Variant& variant : section.variants()) section.report(variant, 0, 0, "not recorded");
 }
 
-// Every span of a recording row has to arrive; of the unsampled row none is made.
+// Every span of a recording row has to arrive; the other rows make none.
 void report_recorded(Section& section, Variant& variant, std::uint64_t delivered) {
-  if (variant.time_burst == bench::unsampled_child) {
+  if (variant.mark == '\0') {
     section.report(variant, delivered, 0, delivered == 0 ? "not recorded" : "VOID: recorded");
   } else if (delivered <= variant.spans) {
     const std::uint64_t dropped = variant.spans - delivered;
@@ -76,19 +81,25 @@ void report_recorded(Section& section, Variant& variant, std::uint64_t delivered
 void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& tracing,
                        const bench::ExportCounts& counts) {
   Section section("recording", probes);
-  section.add("child", bench::child);
-  section.add("child + 1 attribute", bench::child_with_attribute);
-  section.add("child + 4 attributes", bench::child_with_four_attributes);
-  section.add("root + 9 children, per span", bench::root_with_nine_children, 10);
-  section.add("nested 10 deep, per span", bench::nested_ten_deep, 10);
+  section.add("child", bench::child, 'A');
+  section.add("child + 1 attribute", bench::child_with_attribute, 'B');
+  section.add("child + 4 attributes", bench::child_with_four_attributes, 'C');
+  section.add("child + 16 attributes", bench::child_with_sixteen_attributes, 'I');
+  section.add("root + 9 children, per span", bench::root_with_nine_children, 'D', 10);
+  section.add("nested 10 deep, per span", bench::nested_ten_deep, 'E', 10);
+  section.add("detached span", bench::detached_span, 'G');
+  section.add("child + event", bench::child_with_event, 'H');
+  section.add(
+      "child in a shared library",
+      [](int runs) {
+        const waggle::Span parent{"parent"};
+        return time_library_spans(runs);
+      },
+      'L');
   section.add("unsampled child", bench::unsampled_child);
-  section.add("detached span", bench::detached_span);
-  section.add("child + event", bench::child_with_event);
-  section.add("child in a shared library", [](int runs) {
-    const waggle::Span parent{"parent"};
-    return time_library_spans(runs);
-  });
-  constexpr char kMarks[] = "ABCDEFGHL";
+  section.add("root that is sampled out", bench::unsampled_root);
+  section.add("inject", bench::inject_headers);
+  section.add("extract", bench::extract_headers);
 
   bench::grow_ring();
   for (Variant& variant : section.variants()) {
@@ -99,15 +110,16 @@ void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& traci
     }
   }
   tracing.force_flush();
-  std::uint64_t before[sizeof(kMarks)] = {};
-  for (std::size_t i = 0; kMarks[i] != '\0'; ++i) before[i] = counts.of(kMarks[i]);
+  std::vector<std::uint64_t> before;
+  for (const Variant& variant : section.variants()) before.push_back(counts.of(variant.mark));
 
   section.run(rounds, nothing, [](const Variant&) { bench::wait_until_drained(); });
 
   tracing.force_flush();
   section.report_clock_pair();
-  for (std::size_t i = 0; kMarks[i] != '\0'; ++i) {
-    report_recorded(section, section.variants()[i], counts.of(kMarks[i]) - before[i]);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    Variant& variant = section.variants()[i];
+    report_recorded(section, variant, counts.of(variant.mark) - before[i]);
   }
 }
 

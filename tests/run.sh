@@ -70,6 +70,15 @@ schedules() {
   esac
 }
 
+# How often a cell runs each program that may end in many ways.
+runs() {
+  if [ -n "${WAGGLE_RUNS:-}" ]; then
+    echo "$WAGGLE_RUNS"
+  else
+    [ "$1" = asan ] && [ ${#cells[@]} -gt 1 ] && echo 200 || echo 20
+  fi
+}
+
 run_cell() {
   local cell=$1
   echo "$cell: $(describe "$cell")"
@@ -92,7 +101,7 @@ run_cell() {
     return
   fi
   # Failures are shown by summary.py at the end.
-  WAGGLE_SCHEDULES=$(schedules "$cell") step "$cell.test" test ctest --preset "$cell" -j "$jobs" --no-tests=error \
+  WAGGLE_SCHEDULES=$(schedules "$cell") WAGGLE_RUNS=$(runs "$cell") step "$cell.test" test ctest --preset "$cell" -j "$jobs" --no-tests=error \
     --output-junit "$PWD/$logs/$cell.xml"
   [ -s "$logs/$cell.xml" ] || note "$cell" ctest failed
 }
@@ -101,7 +110,6 @@ cells=()
 for argument in "$@"; do
   if [ "$argument" = --all ]; then
     cells=("${all_cells[@]}")
-    export WAGGLE_RUNS=${WAGGLE_RUNS:-200}
   elif describe "$argument" > /dev/null; then
     cells+=("$argument")
   else
@@ -117,7 +125,6 @@ if [ "${cells[*]}" != dev ]; then packages+=("${matrix_packages[@]}"); fi
 tests/install.sh "${packages[@]}" || exit 1
 mkdir -p $logs
 
-export WAGGLE_RUNS=${WAGGLE_RUNS:-20}
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 export ASAN_OPTIONS=strict_string_checks=1

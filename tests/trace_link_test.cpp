@@ -161,8 +161,9 @@ TEST_CASE("a bad answer is told once, without the key, and spans are not held up
   };
   for (const auto& [reply, words] : cases) {
     CAPTURE(words);
-    RawServer server([&reply = reply](RawConnection& connection) {
-      if (connection.read_request()) connection.send(reply);
+    const std::string& answer = reply;
+    RawServer server([&answer](RawConnection& connection) {
+      if (connection.read_request()) connection.send(answer);
     });
     Linking linking(server);
     SampleTrace trace;

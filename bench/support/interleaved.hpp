@@ -105,7 +105,8 @@ struct Variant {
   std::string name;
   std::uint64_t (*time_burst)(int runs);
   int spans_per_run = 1;
-  int runs = 256;  // a burst
+  char mark = '\0';  // the last character of its spans' names; none: it records none
+  int runs = 256;    // a burst
 
   Bursts bursts = {};
   std::uint64_t spans = 0;
@@ -121,8 +122,9 @@ class Section {
  public:
   Section(std::string name, Probes& probes) : name_(std::move(name)), probes_(probes) {}
 
-  void add(const char* name, std::uint64_t (*time_burst)(int runs), int spans_per_run = 1) {
-    variants_.push_back({name, time_burst, spans_per_run});
+  void add(const char* name, std::uint64_t (*time_burst)(int runs), char mark = '\0',
+           int spans_per_run = 1) {
+    variants_.push_back({name, time_burst, spans_per_run, mark});
   }
   std::vector<Variant>& variants() { return variants_; }
 

@@ -55,6 +55,19 @@ inline std::uint64_t child_with_four_attributes(int runs) {
   });
 }
 
+inline std::uint64_t child_with_sixteen_attributes(int runs) {
+  const Order& order = Order::any();
+  return time_children(runs, [&] {
+    waggle::Span span{"child span I"};
+    for (int four = 0; four < 4; ++four) {
+      span.set_attribute("order.id", order.id);
+      span.set_attribute("price", order.price);
+      span.set_attribute("paid", order.is_paid);
+      span.set_attribute("customer", order.customer);
+    }
+  });
+}
+
 inline std::uint64_t root_with_nine_children(int runs) {
   return time_loop(runs, [] {
     const waggle::Span root{"root span D"};
@@ -80,6 +93,10 @@ inline std::uint64_t unsampled_child(int runs) {
   return time_loop(runs, [] { const waggle::Span span{"child span F"}; });
 }
 
+inline std::uint64_t unsampled_root(int runs) {
+  return time_loop(runs, [] { const waggle::Span span{kUnsampledRoot}; });
+}
+
 inline std::uint64_t detached_span(int runs) {
   return time_children(runs, [] { const waggle::DetachedSpan span{"child span G"}; });
 }
@@ -88,6 +105,26 @@ inline std::uint64_t child_with_event(int runs) {
   return time_children(runs, [] {
     waggle::Span span{"child span H"};
     span.add_event("cache miss");
+  });
+}
+
+inline std::uint64_t inject_headers(int runs) {
+  const waggle::Span span{"parent"};
+  return time_loop(runs, [] {
+    waggle::inject([](std::string_view name, std::string_view value) {
+      asm volatile("" : : "r"(name.data()), "r"(value.data()) : "memory");
+    });
+  });
+}
+
+inline std::uint64_t extract_headers(int runs) {
+  const auto headers = [](std::string_view name) -> std::string_view {
+    if (name != "traceparent") return {};
+    return "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  };
+  return time_loop(runs, [&] {
+    const waggle::SpanContext context = waggle::extract(headers);
+    asm volatile("" : : "r"(&context) : "memory");
   });
 }
 
