@@ -1935,7 +1935,7 @@ constexpr std::string_view kBaggageName = "baggage";
 namespace waggle {
 inline namespace disabled1 {
 namespace detail {
-using namespace abi1::detail;
+using namespace abi1::detail;  // NOLINT(google-build-using-namespace): what both bands share
 }  // namespace detail
 
 // Stands for OpenSpan, and for all that is told to a span.

@@ -415,7 +415,7 @@ void check_round_trips(bool omit_non_finite, std::uint64_t seed) {
   Expectation expectation(omit_non_finite);
   std::string part;
   CAPTURE(seed);
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 300; ++round) {
     CAPTURE(round);
     const std::vector<OwnedSpan> spans = random.any_batch();
     const waggle::Resource resource = random.any_resource();

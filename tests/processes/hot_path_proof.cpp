@@ -1,6 +1,5 @@
 // Recording takes no lock, allocates nothing and makes no system call, once warm: locks and the
 // allocator are replaced by ones that count, and the kernel kills the process at the first call.
-// optimised
 // run once: allocations
 // run once: system_calls
 // run once: the_test_itself

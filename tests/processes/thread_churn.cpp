@@ -1,6 +1,5 @@
 // Threads come and go by the thousand, and signal handlers and allocators make spans of their own:
 // rings are reclaimed, memory stays within its limit, and every span is in the books.
-// optimised
 // run once: churn
 // run once: small_memory
 // run once: signals

@@ -1,7 +1,6 @@
 // A collector that sleeps for good is woken by the first span, once, and no span is left behind:
 // neither one of many that end at the same moment, nor one that ends while it falls asleep. How
 // often it falls asleep and is called is counted where that becomes a system call.
-// optimised
 // run once: bursts
 // run once: first_spans
 // run once: falling_asleep
