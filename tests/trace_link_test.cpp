@@ -135,6 +135,15 @@ TEST_CASE("each trace that begins here gets a line; Honeycomb is asked once") {
   CHECK(messages.empty());
 }
 
+TEST_CASE("nobody is asked while all traces began elsewhere") {
+  RawServer server(answering(200, kOwner));
+  Linking linking(server);
+  SampleTrace trace;
+  trace.span("elsewhere", 3, 9).of_trace(TraceId{1, 2});
+  CHECK(linking.shown(trace) == "");
+  CHECK(server.accepted() == 0);
+}
+
 TEST_CASE("a classic key's traces are in no environment") {
   RawServer server(answering(200, kClassicOwner));
   Linking linking(server);

@@ -31,9 +31,9 @@ struct TraceLinkOptions {
   int descriptor = STDERR_FILENO;
 };
 
-// Asks Honeycomb once, with the first batch, whose key it is (GET /1/auth); for two seconds at
-// most, while rings hold what is recorded. Without a good answer it says why, and does nothing any
-// more.
+// Asks Honeycomb once, with the first trace that begins here, whose key it is (GET /1/auth); for
+// two seconds at most, while rings hold what is recorded. Without a good answer it says why, and
+// does nothing any more.
 class TraceLinkExporter final : public Exporter {
  public:
   TraceLinkExporter(TraceLinkOptions options, std::unique_ptr<Transport> transport,
@@ -45,6 +45,7 @@ class TraceLinkExporter final : public Exporter {
   // Never fails: the spans themselves go elsewhere.
   ExportResult export_batch(const Batch& batch, Deadline deadline) noexcept override {
     completes([&] {
+      if (!has_root(batch)) return;
       if (transport_ != nullptr) ask(deadline);
       if (!options_.pages.team.empty()) write(links(batch), deadline);
     });
@@ -52,6 +53,11 @@ class TraceLinkExporter final : public Exporter {
   }
 
  private:
+  static bool has_root(const Batch& batch) noexcept {
+    return std::any_of(batch.spans.begin(), batch.spans.end(),
+                       [](const FinishedSpan& span) { return !span.parent_id.is_valid(); });
+  }
+
   void ask(Deadline deadline) {
     constexpr Milliseconds kLongest{2000};
     const std::unique_ptr<Transport> transport = std::move(transport_);
