@@ -11,7 +11,7 @@
 
 namespace bench {
 
-using waggle::detail::read_ticks;
+using waggle::abi1::detail::read_ticks;
 
 inline std::uint64_t monotonic_nanoseconds() noexcept {
   timespec now{};

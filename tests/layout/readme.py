@@ -28,12 +28,14 @@ def inline_commands(text):
 
 
 def failing_commands(text):
-    """Runs the commands as they stand there, beside a copy of this tree called waggle and with the application as
-    app.cpp; those of CMake within the copy, first."""
-    application = next(snippet for snippet in code_blocks(text, "cpp") if "tracing.errors()" in snippet)
+    """Runs the commands as they stand there, beside a copy of this tree called waggle and the programs they name;
+    those of CMake within the copy, first."""
+    programs = {"app.cpp": "tracing.errors()", "server.cpp": "waggle::HttplibServer"}
     with tempfile.TemporaryDirectory() as home:
         shutil.copytree(ROOT, f"{home}/waggle", ignore=shutil.ignore_patterns("build", ".git"))
-        pathlib.Path(home, "app.cpp").write_text(application)
+        for name, words in programs.items():
+            snippet = next(snippet for snippet in code_blocks(text, "cpp") if words in snippet)
+            pathlib.Path(home, name).write_text(snippet)
         variables = {**os.environ, "HOME": home, "PKG_CONFIG_PATH": f"{home}/.local/share/pkgconfig"}
         for command in sorted(inline_commands(text)):
             folder = f"{home}/waggle" if command.startswith("cmake") else home
