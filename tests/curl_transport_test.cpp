@@ -113,7 +113,9 @@ TEST_CASE("a request without a body is a GET, also between others; an empty body
     CHECK(exchange(transport, request).status == 200);
     const RawRequest seen = server.requests().back();
     CHECK(seen.first_line().substr(0, 4) == (body != nullptr ? "POST" : "GET "));
-    CHECK(seen.headers("content-length").size() == (body != nullptr ? 1 : 0));
+    std::vector<std::string> lengths;
+    if (body != nullptr) lengths.push_back(std::to_string(body->size()));
+    CHECK(seen.headers("content-length") == lengths);
     CHECK(seen.headers("content-type").empty());
   }
 }

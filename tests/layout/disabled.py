@@ -96,7 +96,7 @@ def check_mixed(compiler, folder, light, everything):
     options = ["-flto", "-Wodr"] if "clang" not in compiler else []
     files = [compiled(compiler, folder, "on", light + CALLS.replace("NAME", "enabled"), *options),
              compiled(compiler, folder, "off", light + CALLS.replace("NAME", "disabled"), DISABLED, *options),
-             compiled(compiler, folder, "main", everything + MAIN, "-O0")]
+             compiled(compiler, folder, "main", everything + MAIN, "-O0", *options)]
     for order in (files, files[::-1]):
         program = folder / "program"
         run([compiler, "-O0", "-Werror", *options, *order, *LIBRARIES, "-o", program])
