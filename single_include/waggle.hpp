@@ -4744,8 +4744,8 @@ BoundCallable<std::decay_t<Callable>> bind(Callable&& callable) {
 }
 
 // Gives work to an executor, anything with execute(callable), and binds it to the context that is
-// current where it is given. As copyable and thread-safe as that executor. Stands for an executor
-// of asio's too: properties are passed on.
+// current where it is given. As copyable and thread-safe as that executor. For asio's there is
+// AsioContextExecutor.
 template <class Executor>
 class ContextExecutor {
  public:
@@ -6183,8 +6183,6 @@ class ParkedHeaders {
 // request.finish(message->data.result) on CURLMSG_DONE instead of perform().
 #ifndef WAGGLE_INSTRUMENT_CURL_HPP
 #define WAGGLE_INSTRUMENT_CURL_HPP
-
-#include <curl/curl.h>
 
 #include <string_view>
 #include <utility>
@@ -16865,6 +16863,14 @@ inline std::string with_scheme(std::string_view url) {
   return (lacks_scheme ? "https://" : "") + std::string(without_blanks(url));
 }
 
+// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
+// api.eu1.honeycomb.io, and the one of the US to a proxy.
+inline std::string user_interface_of(const UrlParts& url) {
+  constexpr std::string_view kApi = "api.";
+  const bool is_api = url.is_honeycomb() && url.host.substr(0, kApi.size()) == kApi;
+  return "https://ui." + std::string(is_api ? url.host.substr(kApi.size()) : "honeycomb.io");
+}
+
 // Appends v1/traces to a base URL, unless it is there (OpenTelemetry, OTLP Exporter, Endpoint
 // URLs).
 inline std::string traces_url(std::string_view base) {
@@ -17831,79 +17837,6 @@ class DestinationRules {
 
 #endif  // WAGGLE_SETUP_DESTINATION_HPP
 
-// ---- waggle/exporters/trace_link.hpp ----
-
-// Where people look at a trace: its page in Honeycomb's user interface. Pure.
-#ifndef WAGGLE_EXPORTERS_TRACE_LINK_HPP
-#define WAGGLE_EXPORTERS_TRACE_LINK_HPP
-
-#include <cstddef>
-#include <string>
-#include <string_view>
-
-namespace waggle {
-inline namespace abi1 {
-namespace detail {
-
-// Encodes a name as one segment of a path (RFC 3986, section 2.3).
-inline std::string path_segment(std::string_view name) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  constexpr std::string_view kMarks = "-._~";
-  std::string text;
-  for (char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool is_digit = c >= '0' && c <= '9';
-    if (is_letter || is_digit || kMarks.find(c) != kMarks.npos) {
-      text += c;
-    } else {
-      text.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
-    }
-  }
-  return text;
-}
-
-// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
-// unknown_service (Honeycomb, husky getDataset).
-inline std::string_view dataset_of_service(std::string_view name) noexcept {
-  constexpr std::string_view kUnknown = "unknown_service";
-  const std::size_t begin = name.find_first_not_of(" \t");
-  if (begin == name.npos) return kUnknown;
-  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
-  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
-}
-
-// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
-// api.eu1.honeycomb.io, and the one of the US to a proxy.
-inline std::string user_interface_of(std::string_view host) {
-  constexpr std::string_view kApi = "api.";
-  constexpr std::string_view kDomain = ".honeycomb.io";
-  const bool is_honeycomb = host.size() > kDomain.size() && host.substr(0, kApi.size()) == kApi &&
-                            host.substr(host.size() - kDomain.size()) == kDomain;
-  return "https://ui." + std::string(is_honeycomb ? host.substr(kApi.size()) : "honeycomb.io");
-}
-
-// What traces have in common that a key sends. A classic key has no environment.
-struct TracePages {
-  std::string user_interface;
-  std::string team;
-  std::string environment;
-  std::string dataset;
-
-  std::string link(TraceId trace) const {
-    std::string url = user_interface + "/" + path_segment(team);
-    if (!environment.empty()) url += "/environments/" + path_segment(environment);
-    url += "/datasets/" + path_segment(dataset);
-    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
-  }
-};
-
-}  // namespace detail
-}  // namespace abi1
-}  // namespace waggle
-
-#endif  // WAGGLE_EXPORTERS_TRACE_LINK_HPP
-
 // ---- waggle/setup/system_files.hpp ----
 
 // Reads what small files of the system tell about where a process runs. The parsing is pure; a file
@@ -18155,12 +18088,23 @@ inline Resource detect_resource() {
 #ifndef WAGGLE_SETUP_RESOURCE_CHOICE_HPP
 #define WAGGLE_SETUP_RESOURCE_CHOICE_HPP
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
+
+// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
+// unknown_service (Honeycomb, husky getDataset).
+inline std::string_view dataset_of_service(std::string_view name) noexcept {
+  constexpr std::string_view kUnknown = "unknown_service";
+  const std::size_t begin = name.find_first_not_of(" \t");
+  if (begin == name.npos) return kUnknown;
+  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
+  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
+}
 
 // Builds the resource, and remembers who named the service.
 class ResourceChoice {
@@ -18384,6 +18328,58 @@ class SamplerChoice {
 
 #endif  // WAGGLE_SETUP_SAMPLER_CHOICE_HPP
 
+// ---- waggle/exporters/trace_link.hpp ----
+
+// Where people look at a trace: its page in Honeycomb's user interface. Pure.
+#ifndef WAGGLE_EXPORTERS_TRACE_LINK_HPP
+#define WAGGLE_EXPORTERS_TRACE_LINK_HPP
+
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Encodes a name as one segment of a path (RFC 3986, section 2.3).
+inline std::string path_segment(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  constexpr std::string_view kMarks = "-._~";
+  std::string text;
+  for (char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_digit = c >= '0' && c <= '9';
+    if (is_letter || is_digit || kMarks.find(c) != kMarks.npos) {
+      text += c;
+    } else {
+      text.append("%").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    }
+  }
+  return text;
+}
+
+// What traces have in common that a key sends. A classic key has no environment.
+struct TracePages {
+  std::string user_interface;
+  std::string team;
+  std::string environment;
+  std::string dataset;
+
+  std::string link(TraceId trace) const {
+    std::string url = user_interface + "/" + path_segment(team);
+    if (!environment.empty()) url += "/environments/" + path_segment(environment);
+    url += "/datasets/" + path_segment(dataset);
+    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_EXPORTERS_TRACE_LINK_HPP
+
 // ---- waggle/exporters/trace_link_exporter.hpp ----
 
 // Shows people the way to their traces in Honeycomb, for development: one line for each trace that
@@ -18522,7 +18518,8 @@ inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Sett
                                {"HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"}, false);
   const bool has_key = otlp.is_honeycomb && !value_of(otlp.headers, kKeyHeader).empty();
   if (!*config.trace_links || has_key) return;
-  report.warn("trace_links: without a key of Honeycomb's there is nothing to link to");
+  report.warn(
+      "trace_links: no links are shown without a key of Honeycomb's; set HONEYCOMB_API_KEY");
   config.trace_links = false;
 }
 
@@ -18534,7 +18531,7 @@ inline TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
   TraceLinkOptions options;
   options.auth_url = url.origin() + "/1/auth";
   options.headers = {{kKeyHeader, key}};
-  options.pages.user_interface = user_interface_of(url.host);
+  options.pages.user_interface = user_interface_of(url);
   options.pages.dataset = is_classic(key) ? dataset : dataset_of_service(service_name);
   return options;
 }

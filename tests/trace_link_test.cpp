@@ -24,6 +24,7 @@ using waggle::detail::read_key_owner;
 using waggle::detail::TraceLinkExporter;
 using waggle::detail::TraceLinkOptions;
 using waggle::detail::TracePages;
+using waggle::detail::UrlParts;
 using waggle::detail::user_interface_of;
 using waggle_test::EnvironmentVariable;
 using waggle_test::http_reply;
@@ -87,7 +88,8 @@ void fill(SampleTrace& trace) {
 }  // namespace
 
 TEST_CASE("a link has the region's host, encoded names and all digits of the id") {
-  TracePages pages{user_interface_of("api.honeycomb.io"), "my-team", "test", "Shop & Co/€"};
+  TracePages pages{user_interface_of(UrlParts::of("https://api.honeycomb.io")), "my-team", "test",
+                   "Shop & Co/€"};
   CHECK(pages.link(TraceId{0, 0xabc}) ==
         "https://ui.honeycomb.io/my-team/environments/test/datasets/Shop%20%26%20Co%2F%E2%82%AC/"
         "trace?trace_id=00000000000000000000000000000abc");
@@ -96,8 +98,9 @@ TEST_CASE("a link has the region's host, encoded names and all digits of the id"
   CHECK(pages.link(TraceId{1, 2}) ==
         "https://ui.honeycomb.io/my-team/datasets/shop/"
         "trace?trace_id=00000000000000010000000000000002");
-  CHECK(user_interface_of("api.eu1.honeycomb.io") == "https://ui.eu1.honeycomb.io");
-  CHECK(user_interface_of("refinery.example") == "https://ui.honeycomb.io");
+  CHECK(user_interface_of(UrlParts::of("https://api.eu1.honeycomb.io")) ==
+        "https://ui.eu1.honeycomb.io");
+  CHECK(user_interface_of(UrlParts::of("https://refinery.example")) == "https://ui.honeycomb.io");
   CHECK(path_segment("a-b_c.d~e") == "a-b_c.d~e");
 }
 

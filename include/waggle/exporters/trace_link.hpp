@@ -2,7 +2,6 @@
 #ifndef WAGGLE_EXPORTERS_TRACE_LINK_HPP
 #define WAGGLE_EXPORTERS_TRACE_LINK_HPP
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -28,26 +27,6 @@ inline std::string path_segment(std::string_view name) {
     }
   }
   return text;
-}
-
-// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
-// unknown_service (Honeycomb, husky getDataset).
-inline std::string_view dataset_of_service(std::string_view name) noexcept {
-  constexpr std::string_view kUnknown = "unknown_service";
-  const std::size_t begin = name.find_first_not_of(" \t");
-  if (begin == name.npos) return kUnknown;
-  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
-  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
-}
-
-// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
-// api.eu1.honeycomb.io, and the one of the US to a proxy.
-inline std::string user_interface_of(std::string_view host) {
-  constexpr std::string_view kApi = "api.";
-  constexpr std::string_view kDomain = ".honeycomb.io";
-  const bool is_honeycomb = host.size() > kDomain.size() && host.substr(0, kApi.size()) == kApi &&
-                            host.substr(host.size() - kDomain.size()) == kDomain;
-  return "https://ui." + std::string(is_honeycomb ? host.substr(kApi.size()) : "honeycomb.io");
 }
 
 // What traces have in common that a key sends. A classic key has no environment.

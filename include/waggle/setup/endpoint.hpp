@@ -72,6 +72,14 @@ inline std::string with_scheme(std::string_view url) {
   return (lacks_scheme ? "https://" : "") + std::string(without_blanks(url));
 }
 
+// Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
+// api.eu1.honeycomb.io, and the one of the US to a proxy.
+inline std::string user_interface_of(const UrlParts& url) {
+  constexpr std::string_view kApi = "api.";
+  const bool is_api = url.is_honeycomb() && url.host.substr(0, kApi.size()) == kApi;
+  return "https://ui." + std::string(is_api ? url.host.substr(kApi.size()) : "honeycomb.io");
+}
+
 // Appends v1/traces to a base URL, unless it is there (OpenTelemetry, OTLP Exporter, Endpoint
 // URLs).
 inline std::string traces_url(std::string_view base) {

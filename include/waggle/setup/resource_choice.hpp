@@ -2,10 +2,10 @@
 #ifndef WAGGLE_SETUP_RESOURCE_CHOICE_HPP
 #define WAGGLE_SETUP_RESOURCE_CHOICE_HPP
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
-#include "waggle/exporters/trace_link.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/setup/environment.hpp"
@@ -16,6 +16,16 @@
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
+
+// Returns the dataset that a service's spans are in: its name, but nothing of what stands behind
+// unknown_service (Honeycomb, husky getDataset).
+inline std::string_view dataset_of_service(std::string_view name) noexcept {
+  constexpr std::string_view kUnknown = "unknown_service";
+  const std::size_t begin = name.find_first_not_of(" \t");
+  if (begin == name.npos) return kUnknown;
+  name = name.substr(begin, name.find_last_not_of(" \t") - begin + 1);
+  return name.substr(0, kUnknown.size()) == kUnknown ? kUnknown : name;
+}
 
 // Builds the resource, and remembers who named the service.
 class ResourceChoice {

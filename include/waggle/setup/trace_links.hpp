@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "waggle/exporters/trace_link.hpp"
 #include "waggle/exporters/trace_link_exporter.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/otlp_destination.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/endpoint.hpp"
+#include "waggle/setup/resource_choice.hpp"
 #include "waggle/setup/settings.hpp"
 
 namespace waggle {
@@ -24,7 +24,8 @@ inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Sett
                                {"HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"}, false);
   const bool has_key = otlp.is_honeycomb && !value_of(otlp.headers, kKeyHeader).empty();
   if (!*config.trace_links || has_key) return;
-  report.warn("trace_links: without a key of Honeycomb's there is nothing to link to");
+  report.warn(
+      "trace_links: no links are shown without a key of Honeycomb's; set HONEYCOMB_API_KEY");
   config.trace_links = false;
 }
 
@@ -36,7 +37,7 @@ inline TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
   TraceLinkOptions options;
   options.auth_url = url.origin() + "/1/auth";
   options.headers = {{kKeyHeader, key}};
-  options.pages.user_interface = user_interface_of(url.host);
+  options.pages.user_interface = user_interface_of(url);
   options.pages.dataset = is_classic(key) ? dataset : dataset_of_service(service_name);
   return options;
 }
