@@ -1,4 +1,5 @@
-// The same call site as that of the child row, in a file that was compiled with WAGGLE_DISABLED.
+// The same call site as that of the row of a child with an attribute, in a file that was compiled
+// with WAGGLE_DISABLED.
 
 #define WAGGLE_DISABLED
 #include <waggle/trace.hpp>

@@ -45,7 +45,7 @@ NOT_IN_LIGHT_BAND = {
 
 # The only headers that may include these; an empty list: none may.
 HOMES = {
-    "curl/": ["http/curl.hpp", "instrument/curl.hpp", "instrument/curl_details.hpp"],
+    "curl/": ["http/curl.hpp", "instrument/curl_details.hpp"],
     "zlib.h": ["http/gzip.hpp"],
     "nlohmann/": ["otlp/reply.hpp"],
     "thread": ["pipeline/worker.hpp"],

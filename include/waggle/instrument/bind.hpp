@@ -65,8 +65,8 @@ BoundCallable<std::decay_t<Callable>> bind(Callable&& callable) {
 }
 
 // Gives work to an executor, anything with execute(callable), and binds it to the context that is
-// current where it is given. As copyable and thread-safe as that executor. Stands for an executor
-// of asio's too: properties are passed on.
+// current where it is given. As copyable and thread-safe as that executor. For asio's there is
+// AsioContextExecutor.
 template <class Executor>
 class ContextExecutor {
  public:

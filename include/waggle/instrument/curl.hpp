@@ -10,8 +10,6 @@
 #ifndef WAGGLE_INSTRUMENT_CURL_HPP
 #define WAGGLE_INSTRUMENT_CURL_HPP
 
-#include <curl/curl.h>
-
 #include <string_view>
 #include <utility>
 
