@@ -3,12 +3,12 @@
 #   tests/run.sh            the whole suite with the default compiler, in minutes
 #   tests/run.sh --all      the matrix: every cell below; what continuous integration runs
 #   tests/run.sh CELL ...   only these cells
-# What a cell builds and runs is in CMakePresets.json, under the same name. Details of each step are in
-# build/logs/, and shown if the step fails.
+# What a cell builds and runs is in CMakePresets.json, under the same name; `bench` runs bench/run.sh.
+# Details of each step are in build/logs/, and shown if the step fails.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all_cells=(dev asan tsan clang14 noexcept tidy)
+all_cells=(dev asan tsan clang14 noexcept tidy bench)
 packages=(g++ cmake ninja-build python3 pkg-config doctest-dev libcurl4-openssl-dev zlib1g-dev
   nlohmann-json3-dev libcpp-httplib-dev libasio-dev libssl-dev openssl ca-certificates curl nghttp2-server clang-format-14
   universal-ctags valgrind)
@@ -22,11 +22,12 @@ results=()
 describe() {
   case $1 in
     dev) echo "default compiler, C++17: the whole suite" ;;
-    asan) echo "clang 19, C++20, AddressSanitizer and UndefinedBehaviorSanitizer: the whole suite" ;;
+    asan) echo "clang 19, C++20, from the single header, AddressSanitizer and UndefinedBehaviorSanitizer: the whole suite" ;;
     tsan) echo "g++ 12, C++17, ThreadSanitizer: the doctest files" ;;
     clang14) echo "clang 14, C++17: every header alone, the light band's tests" ;;
     noexcept) echo "g++ 12, C++17, -fno-exceptions -fno-rtti, from the single header: the doctest files" ;;
     tidy) echo "clang-tidy 14: every header" ;;
+    bench) echo "g++, -O2: the benchmarks, the quick way" ;;
     *) return 1 ;;
   esac
 }
@@ -86,6 +87,15 @@ run_cell() {
   results+=("$cell")
   : > "$logs/$cell.notes"
 
+  if [ "$cell" = bench ]; then
+    if step bench.run run tests/layout/benchmarks.py; then
+      note bench run passed
+    else
+      tail -n 40 $logs/bench.run.log
+      note bench run failed
+    fi
+    return
+  fi
   if ! step "$cell.configure" configure configure "$cell"; then
     tail -n 40 "$logs/$cell.configure.log"
     note "$cell" configure failed

@@ -21,16 +21,17 @@ for compiler in "${compilers[@]}"; do
   done
 done
 for compiler in "${compilers[@]}"; do
+  "$compiler" "${common[@]}" -c ../support/recording.cpp -o "$work/recording.o"
   "$compiler" "${common[@]}" -c -DWAGGLE_TEST_PLUGIN='getenv("PLUGIN")' libraries.cpp -o "$work/main.o"
   for other in "${compilers[@]}"; do
     export PLUGIN="$work/plugin.$other.so"
     linked="$work/linked.$other.so"
-    "$compiler" "$work/main.o" "$linked" -Wl,-rpath,"$work" "$export_option" "${libraries[@]}" -o "$work/exported"
+    "$compiler" "$work/main.o" "$work/recording.o" "$linked" -Wl,-rpath,"$work" "$export_option" "${libraries[@]}" -o "$work/exported"
     "$work/exported" exported || { echo "$compiler with libraries of $other: exported" >&2; exit 1; }
-    "$compiler" "$work/main.o" "$linked" -Wl,-rpath,"$work" "${libraries[@]}" -o "$work/plain"
+    "$compiler" "$work/main.o" "$work/recording.o" "$linked" -Wl,-rpath,"$work" "${libraries[@]}" -o "$work/plain"
     "$work/plain" attached || { echo "$compiler with libraries of $other: attached" >&2; exit 1; }
   done
-  "$compiler" "${common[@]}" unloading.cc "$export_option" "${libraries[@]}" -o "$work/unloading"
+  "$compiler" "${common[@]}" unloading.cc "$work/recording.o" "$export_option" "${libraries[@]}" -o "$work/unloading"
   for other in "${compilers[@]}"; do
     "$work/unloading" "$work/plugin.$other.so" || { echo "$compiler, unloading a library of $other" >&2; exit 1; }
   done

@@ -3,38 +3,30 @@
 #define WAGGLE_TESTS_SUPPORT_RECORDING_HPP
 
 #include <memory>
-#include <utility>
+#include <string_view>
 #include <vector>
 #include <waggle/sdk.hpp>
 
-#include "driver.hpp"
-
 namespace waggle_test {
 
+// Defined in recording.cpp, so that the pipeline is compiled there and not in every test.
 class Recording {
  public:
-  explicit Recording(waggle::Config config = {}) {
-    choose_driver(config);
-    config.exporters.push_back(std::make_unique<waggle::MemoryExporter>(store_));
-    tracing_ = waggle::start(std::move(config));
-  }
+  explicit Recording(waggle::Config config = {});
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
 
-  bool ok() const { return tracing_.ok() && tracing_.is_on(); }
+  bool ok() const;
   waggle::Tracing& tracing() { return tracing_; }
 
   // Returns all spans that ended so far.
-  std::vector<waggle::RecordedSpan> spans() {
-    tracing_.force_flush();
-    return store_->spans();
-  }
-
-  waggle::RecordedSpan find(std::string_view name) {
-    tracing_.force_flush();
-    return store_->find(name);
-  }
+  std::vector<waggle::RecordedSpan> spans();
+  // The one of this name, as SpanStore::find() has it.
+  waggle::RecordedSpan find(std::string_view name);
 
  private:
-  std::shared_ptr<waggle::SpanStore> store_ = std::make_shared<waggle::SpanStore>();
+  std::shared_ptr<waggle::SpanStore> store_;
   waggle::Tracing tracing_;
 };
 
