@@ -223,7 +223,7 @@ TEST_CASE("many open spans that all outgrow themselves share a bounded pool") {
     for (int i = 0; i < kSpans; ++i) {
       open.push_back(std::make_unique<Span>("big"));
       open.back()->set_attribute("small", i);
-      open.back()->set_attribute("large", std::string(10000, 'x'));
+      open.back()->set_attribute("large", std::string(5000, 'x'));
     }
     while (!open.empty()) open.pop_back();
   }

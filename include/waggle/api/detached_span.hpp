@@ -65,8 +65,9 @@ class [[nodiscard]] DetachedSpan : public OpenSpan {
   void take(DetachedSpan& other) noexcept {
     if (other.state_ == State::Off) return;
     const auto* from = reinterpret_cast<const char*>(&other.used_);
-    const std::size_t size = static_cast<std::size_t>(other.data_ + other.used_ - from);
-    std::memcpy(static_cast<void*>(&used_), from, size);
+    const char* end = other.data_ + other.inline_used();
+    std::memcpy(static_cast<void*>(&used_), from, static_cast<std::size_t>(end - from));
+    if (!is_spilled_) place_ = data_;
     if (is_current()) detail::store_relaxed(entry_->span, this);
     other.be_off();
   }

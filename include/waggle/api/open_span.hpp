@@ -112,20 +112,21 @@ class OpenSpan {
 
   // In one store by set_state(). Whatever follows is written before state_ leaves Off, and what a
   // state does not need is never read in it.
-  std::uint32_t used_;      // bytes staged in data_
-  std::uint16_t capacity_;  // of data_; 0 when not recording or once spilled
+  std::uint32_t used_;      // bytes staged at place_
+  std::uint16_t capacity_;  // of place_; 0 when not recording
   State state_;
-  bool is_spilled_;  // staged further in spill_
+  bool is_spilled_;  // place_ is in a block of the pool
 
-  bool is_remote_;  // with PassedOn: the parent is remote
+  bool is_remote_;             // with PassedOn: the parent is remote
+  std::uint16_t inline_used_;  // once spilled: bytes staged in data_
   std::uint32_t session_;
   detail::DroppedCounts lost_;
   detail::ThreadState* owner_;
   detail::CurrentEntry* entry_;  // its entry among the owner's current spans; null: not current
   detail::ContextBlock* block_;
-  detail::SpillBlock* spill_;  // the first and the last block of what did not fit
-  detail::SpillBlock* spill_last_;
-  union {                                      // so that its ids are not set to zero first
+  detail::SpillBlock* spill_;  // the first block of what did not fit
+  char* place_;                // what is being filled: data_, or the bytes of one of these blocks
+  union {                      // so that its ids are not set to zero first
     alignas(16) detail::RecordHeader header_;  // NOLINT(readability-identifier-naming)
   };
   char data_[kInlineBytes + kDroppedChunk + detail::kCopyStep];
@@ -148,12 +149,15 @@ class OpenSpan {
   // The longest name that is copied in the fast way.
   static constexpr std::size_t kLongestName = kInlineBytes - sizeof(detail::ChunkHeader);
 
+  std::size_t inline_used() const noexcept { return is_spilled_ ? inline_used_ : used_; }
+
   // Opens the record with its name, at most kLongestName bytes of it.
   WAGGLE_INLINE void open_record(const char* name, std::size_t name_size) noexcept {
     detail::store_bytes(data_, detail::ChunkHeader{detail::ChunkKind::Name, ValueTag::Text, 0,
                                                    static_cast<std::uint32_t>(name_size)});
     detail::copy_padded(data_ + sizeof(detail::ChunkHeader), name, name_size);
     lost_ = {};
+    place_ = data_;
     set_state(State::Recording, kInlineBytes,
               sizeof(detail::ChunkHeader) + detail::padded(name_size));
   }
@@ -201,12 +205,12 @@ class OpenSpan {
   void call_for_general_end() noexcept { state_ = State::RecordingRare; }
   void submit(detail::ThreadState& thread) noexcept;
 
-  // ---- staging: append a chunk to data_, or leave the rare cases to the cold twin ----
+  // ---- staging: append a chunk at place_, or leave the rare cases to the cold twin ----
 
   WAGGLE_INLINE void stage_word(std::string_view key, detail::Word word) noexcept {
     const std::size_t value_at = sizeof(detail::ChunkHeader) + detail::padded(key.size());
     if (WAGGLE_LIKELY(used_ + value_at + sizeof(word.bits) <= capacity_)) {
-      char* chunk = data_ + used_;
+      char* chunk = place_ + used_;
       detail::store_bytes(
           chunk, detail::ChunkHeader{detail::ChunkKind::Attribute, word.tag,
                                      static_cast<std::uint16_t>(key.size()), sizeof(word.bits)});
@@ -223,7 +227,7 @@ class OpenSpan {
     const std::size_t size = value_at + detail::padded(text.size());
     if (WAGGLE_LIKELY(text.data() != nullptr && text.size() <= kInlineBytes &&
                       used_ + size <= capacity_)) {
-      char* chunk = data_ + used_;
+      char* chunk = place_ + used_;
       detail::store_bytes(chunk, detail::ChunkHeader{detail::ChunkKind::Attribute, ValueTag::Text,
                                                      static_cast<std::uint16_t>(key.size()),
                                                      static_cast<std::uint32_t>(text.size())});
@@ -253,6 +257,8 @@ class OpenSpan {
                    const AttributeValue& value) noexcept;
   bool stage(detail::ChunkKind kind, ValueTag tag, std::string_view key, const void* value,
              std::size_t value_size) noexcept;
+  bool stage_in_pieces(const detail::ChunkHeader& header, std::string_view key,
+                       const void* value) noexcept;
   void stage_counted(detail::ChunkKind kind, std::string_view key,
                      const AttributeValue& value) noexcept;
   void stage_list(detail::ChunkKind kind, Attributes attributes) noexcept;

@@ -21,11 +21,11 @@ class Recorder {
   explicit Recorder(OpenSpan& span) noexcept : span_(span) {}
 
   // Returns how many bytes may be appended without asking the pool.
-  std::size_t room() noexcept {
-    if (!span_.is_spilled_) return span_.capacity_ - span_.used_;
-    std::size_t free = 0;
-    for (const auto* block = span_.spill_last_; block != nullptr; block = block->next) {
-      free += detail::SpillBlock::kCapacity - static_cast<std::size_t>(block->used);
+  std::size_t room() const noexcept {
+    std::size_t free = span_.capacity_ - span_.used_;
+    if (!span_.is_spilled_) return free;
+    for (const auto* block = being_filled()->next; block != nullptr; block = block->next) {
+      free += kBlockRoom;
     }
     return free;
   }
@@ -36,7 +36,7 @@ class Recorder {
     if (size > left_in_record()) return false;
     detail::SpillBlock* blocks = nullptr;
     const std::size_t here = span_.is_spilled_ ? room() : 0;
-    for (std::size_t got = here; got < size; got += detail::SpillBlock::kCapacity) {
+    for (std::size_t got = here; got < size; got += kBlockRoom) {
       detail::SpillBlock* block = waggle_abi1_hub.acquire_spill();
       if (block == nullptr) {
         if (blocks != nullptr) waggle_abi1_hub.release_spill(blocks);
@@ -62,10 +62,10 @@ class Recorder {
   std::size_t record_size() const noexcept {
     std::size_t size = sizeof(detail::RecordHeader) + span_.used_;
     if (!span_.is_spilled_) return size;
-    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
+    for (const auto* block = span_.spill_; block != being_filled(); block = block->next) {
       size += static_cast<std::size_t>(block->used);
     }
-    return size;
+    return size + span_.inline_used_;
   }
 
   std::size_t left_in_record() const noexcept {
@@ -75,64 +75,79 @@ class Recorder {
 
   // Copies the whole record, its header first, to `to`, which has room for it and a copy step more.
   void copy_to(char* to) const noexcept {
-    std::memcpy(to, &span_.header_, sizeof(span_.header_));
-    to += sizeof(span_.header_);
-    std::memcpy(to, span_.data_, span_.used_);
-    to += span_.used_;
+    to = copy(to, &span_.header_, sizeof(span_.header_));
+    to = copy(to, span_.data_, span_.inline_used());
     if (!span_.is_spilled_) return;
-    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
-      std::memcpy(to, block->bytes, static_cast<std::size_t>(block->used));
-      to += block->used;
+    for (const auto* block = span_.spill_; block != being_filled(); block = block->next) {
+      to = copy(to, block->bytes, static_cast<std::size_t>(block->used));
     }
+    copy(to, span_.place_, span_.used_);
   }
 
   // Puts what was left out into the record, behind the span's own bytes, where its place was kept.
   void append_dropped_counts() noexcept {
     const detail::ChunkHeader chunk{detail::ChunkKind::Dropped, ValueTag::Empty, 0,
                                     sizeof(detail::DroppedCounts)};
-    std::memcpy(span_.data_ + span_.used_, &chunk, sizeof(chunk));
-    std::memcpy(span_.data_ + span_.used_ + sizeof(chunk), &span_.lost_, sizeof(span_.lost_));
-    span_.used_ += static_cast<std::uint32_t>(OpenSpan::kDroppedChunk);
+    char* to = span_.data_ + span_.inline_used();
+    copy(copy(to, &chunk, sizeof(chunk)), &span_.lost_, sizeof(span_.lost_));
+    if (span_.is_spilled_) {
+      span_.inline_used_ += static_cast<std::uint16_t>(OpenSpan::kDroppedChunk);
+    } else {
+      span_.used_ += static_cast<std::uint32_t>(OpenSpan::kDroppedChunk);
+    }
   }
 
  private:
+  // Short of the whole block: the fast way may zero a word behind what it writes.
+  static constexpr std::size_t kBlockRoom = detail::SpillBlock::kCapacity - sizeof(std::uint64_t);
+
+  static char* copy(char* to, const void* from, std::size_t size) noexcept {
+    std::memcpy(to, from, size);
+    return to + size;
+  }
+
   void append_raw(const char* from, std::size_t size) noexcept {
-    if (!span_.is_spilled_) {
-      if (size != 0) std::memcpy(span_.data_ + span_.used_, from, size);
-      span_.used_ += static_cast<std::uint32_t>(size);
-      return;
-    }
     while (size > 0) {
-      detail::SpillBlock& block = *writable_block();
-      const std::size_t free = detail::SpillBlock::kCapacity - static_cast<std::size_t>(block.used);
+      if (span_.used_ == span_.capacity_) go_on_in_next();
+      const std::size_t free = span_.capacity_ - span_.used_;
       const std::size_t part = size < free ? size : free;
-      std::memcpy(block.bytes + block.used, from, part);
-      block.used += part;
+      copy(span_.place_ + span_.used_, from, part);
+      span_.used_ += static_cast<std::uint32_t>(part);
       from += part;
       size -= part;
     }
   }
 
-  // Returns the first block that is not full; secure() made sure that there is one.
-  detail::SpillBlock* writable_block() noexcept {
-    while (span_.spill_last_->used == detail::SpillBlock::kCapacity) {
-      span_.spill_last_ = span_.spill_last_->next;
-    }
-    return span_.spill_last_;
+  // Once spilled: the block that place_ is in.
+  detail::SpillBlock* being_filled() const noexcept {
+    return reinterpret_cast<detail::SpillBlock*>(span_.place_ -
+                                                 offsetof(detail::SpillBlock, bytes));
+  }
+
+  // secure() made sure that there is one.
+  void go_on_in_next() noexcept {
+    being_filled()->used = span_.used_;
+    fill(*being_filled()->next);
+  }
+
+  void fill(detail::SpillBlock& block) noexcept {
+    span_.place_ = block.bytes;
+    span_.capacity_ = kBlockRoom;
+    span_.used_ = 0;
   }
 
   void chain(detail::SpillBlock* blocks) noexcept {
     if (span_.is_spilled_) {
-      detail::SpillBlock* last = span_.spill_last_;
+      detail::SpillBlock* last = being_filled();
       while (last->next != nullptr) last = last->next;
       last->next = blocks;
       return;
     }
-    span_.is_spilled_ = true;
     span_.call_for_general_end();
-    span_.capacity_ = 0;
+    span_.is_spilled_ = true;
+    span_.inline_used_ = static_cast<std::uint16_t>(span_.used_);
     span_.spill_ = blocks;
-    span_.spill_last_ = blocks;
+    fill(*blocks);
   }
 
   OpenSpan& span_;

@@ -23,15 +23,30 @@ inline void count_lost(std::uint16_t& counter) noexcept {
 
 WAGGLE_COLD bool OpenSpan::stage(detail::ChunkKind kind, ValueTag tag, std::string_view key,
                                  const void* value, std::size_t value_size) noexcept {
-  Recorder recorder(*this);
   key = key.substr(0, detail::utf8_prefix(key, detail::kMaxKeyBytes));
   const detail::ChunkHeader header{kind, tag, static_cast<std::uint16_t>(key.size()),
                                    static_cast<std::uint32_t>(value_size)};
-  const std::size_t fixed = sizeof(header) + detail::padded(key.size());
-  if (!recorder.secure(fixed + detail::padded(value_size))) return false;
+  const std::size_t value_at = sizeof(header) + detail::padded(key.size());
+  const std::size_t size = value_at + detail::padded(value_size);
+  if (used_ + size > capacity_ && !Recorder(*this).secure(size)) return false;
+  if (used_ + size > capacity_) return stage_in_pieces(header, key, value);
+  char* chunk = place_ + used_;
+  detail::store_bytes(chunk, header);
+  detail::copy_padded(chunk + sizeof(header), key.data(), key.size());
+  if (value != nullptr) {
+    detail::copy_padded(chunk + value_at, static_cast<const char*>(value), value_size);
+  }
+  used_ += static_cast<std::uint32_t>(value != nullptr ? size : value_at);
+  return true;
+}
+
+// For a chunk that no block has room for as a whole; the room has been secured.
+WAGGLE_COLD bool OpenSpan::stage_in_pieces(const detail::ChunkHeader& header, std::string_view key,
+                                           const void* value) noexcept {
+  Recorder recorder(*this);
   recorder.append(&header, sizeof(header));
   if (!key.empty()) recorder.append(key.data(), key.size());
-  if (value != nullptr && value_size != 0) recorder.append(value, value_size);
+  if (value != nullptr && header.value_size != 0) recorder.append(value, header.value_size);
   return true;
 }
 
