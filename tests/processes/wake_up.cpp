@@ -79,6 +79,7 @@ Engine& start(Microseconds quiet) {
   session.thread_memory = settings.memory.threads;
   WorkerSettings worker;
   worker.quiet = quiet;
+  worker.steady = Microseconds(200);
   session.driver =
       std::make_shared<Worker>(std::make_unique<Pipeline>(engine.sources(), std::move(settings),
                                                           session.diagnostics, measured_clock()),

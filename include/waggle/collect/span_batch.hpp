@@ -44,9 +44,7 @@ class SpanBatch {
       records_.push_back({record, scope_of(record), records_.size()});
       return true;
     });
-    std::sort(records_.begin(), records_.end(), [](const Taken& a, const Taken& b) {
-      return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
-    });
+    group_by_scope();
     reader.reserve();
     spans_.reserve(records_.size());
     for (const Taken& taken : records_) spans_.push_back(reader.read(taken.record));
@@ -86,6 +84,15 @@ class SpanBatch {
     std::uint16_t scope;
     std::size_t order;
   };
+
+  // Most programs have one scope, or batches of one.
+  void group_by_scope() {
+    const auto is_before = [](const Taken& a, const Taken& b) {
+      return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
+    };
+    if (std::is_sorted(records_.begin(), records_.end(), is_before)) return;
+    std::sort(records_.begin(), records_.end(), is_before);
+  }
 
   bool is_full(BatchBounds bounds, const RecordReader& reader) const noexcept {
     return records_.size() >= bounds.spans ||

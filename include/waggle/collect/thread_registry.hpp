@@ -140,6 +140,12 @@ class ThreadRegistry {
     return sum;
   }
 
+  // Returns how full the ring is that is drained next, in percent. For the collector only, and for
+  // a thread that has one.
+  static std::uint64_t fill(const ThreadState& state) noexcept {
+    return bytes_waiting(*state.draining) * 100 / state.draining->size;
+  }
+
   // Drains one thread's rings into `visit`, replaces a ring that proved too small, and frees the
   // state of a thread that is gone. For the collector only. Returns the number of records.
   template <class Visit>

@@ -4,6 +4,7 @@
 #ifndef WAGGLE_PIPELINE_COLLECTOR_HPP
 #define WAGGLE_PIPELINE_COLLECTOR_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -22,6 +23,7 @@ class Collector {
   // Collects until all threads were visited or the queue is full; returns how many records.
   std::size_t collect(RecordQueue& queue) noexcept {
     std::size_t count = 0;
+    fullest_ = 0;
     if (next_ == nullptr) visit(threads_.first());
     while (next_ != nullptr) {
       bool is_full = false;
@@ -48,6 +50,9 @@ class Collector {
     return count;
   }
 
+  // Returns how full the fullest ring was that the last call of collect() came to, in percent.
+  std::uint64_t fullest() const noexcept { return fullest_; }
+
   // Tells whether the last record that was looked at found no room.
   bool is_held_up() const noexcept { return next_ != nullptr; }
 
@@ -61,12 +66,14 @@ class Collector {
   void visit(ThreadState* thread) noexcept {
     next_ = thread;
     left_ = thread != nullptr ? ThreadRegistry::bytes_at_most(*thread) : 0;
+    if (left_ != 0) fullest_ = (std::max)(fullest_, ThreadRegistry::fill(*thread));
   }
 
   ThreadRegistry& threads_;
   ThreadState* next_ = nullptr;  // where the pass that is under way goes on
   std::uint64_t left_ = 0;       // bytes that it takes at most before it leaves that thread
   std::uint64_t passes_ = 0;
+  std::uint64_t fullest_ = 0;
 };
 
 }  // namespace detail

@@ -1,7 +1,6 @@
 // From the threads' rings to the destinations: a state machine without a clock, a thread or a
 // socket of its own. Each step collects what is there, does one piece of work and says when to come
-// again; every span that is taken out of a ring ends up in the books exactly once. README.md beside
-// this file draws it.
+// again; every span that leaves a ring is in the books exactly once. README.md here draws it.
 #ifndef WAGGLE_PIPELINE_PIPELINE_HPP
 #define WAGGLE_PIPELINE_PIPELINE_HPP
 
@@ -28,7 +27,8 @@ namespace detail {
 // Tells a driver what a step did.
 struct StepResult {
   std::size_t collected = 0;
-  bool is_busy = false;  // there is more to do at once
+  std::uint64_t fullest = 0;  // ring met on the way, in percent
+  bool is_busy = false;       // there is more to do at once
 };
 
 class Pipeline {
@@ -63,7 +63,7 @@ class Pipeline {
     work();
     if (is_left_behind()) return {};
     flushes_.advance(collector_.passes(), books_.collected(), books_.settled());
-    return {collected, next_time(now) <= now};
+    return {collected, collector_.fullest(), next_time(now) <= now};
   }
 
   // Returns when the next step has something to do, as far as that is a matter of time.

@@ -32,6 +32,7 @@ struct WorkerSettings {
   ThreadHook on_start = nullptr;
   void* on_start_user = nullptr;
   std::chrono::microseconds quiet{2000000};  // how long without a span before it sleeps for good
+  std::chrono::microseconds steady{5000};    // how long it sleeps at most while spans come
 };
 
 // Owns the pipeline's thread. The thread holds its own reference to all that it uses, so it can be
@@ -99,7 +100,8 @@ class Worker : public Driver {
       if (pipeline_->is_left_behind()) return;
       tell_flushed();
       if (pipeline_->is_over(now)) break;
-      if (!result.is_busy) rest(now, result.collected);
+      take_note(now, result);
+      if (!result.is_busy) rest(now);
     }
     const bool is_complete = pipeline_->give_up_the_rest();
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -133,14 +135,23 @@ class Worker : public Driver {
 
   // ---- sleep ----
 
-  // Sleeps as long as nothing can have happened: the busier the rings, the shorter.
-  void rest(TimePoint now, std::size_t collected) noexcept {
-    if (collected > 0) {
-      last_collected_ = now;
-      interval_ = (std::max)(kShortest, interval_ / 4);
-    } else {
-      interval_ = (std::min)(kLongest, interval_ * 2);
-    }
+  void take_note(TimePoint now, const StepResult& result) noexcept {
+    fullest_ = (std::max)(fullest_, result.fullest);
+    if (result.collected == 0) return;
+    last_collected_ = now;
+    has_collected_ = true;
+  }
+
+  // Sleeps for about as long as the rings take to fill by a fifth: to look more often costs
+  // processor time, to look more seldom leaves too little room for a burst.
+  void rest(TimePoint now) noexcept {
+    constexpr std::uint64_t kTooFull = 25;
+    constexpr std::uint64_t kNearlyEmpty = 12;
+    if (fullest_ > kTooFull) interval_ = (std::max)(kShortest, interval_ / 4);
+    if (fullest_ < kNearlyEmpty) interval_ *= 2;
+    interval_ = (std::min)(interval_, has_collected_ ? settings_.steady : kLongest);
+    fullest_ = 0;
+    has_collected_ = false;
     if (pipeline_->is_flushing()) interval_ = kShortest;
     const bool is_quiet = now - last_collected_ > settings_.quiet && pipeline_->is_idle();
     if (is_quiet && sleep_.fall_asleep()) return sleep_till_woken();
@@ -188,6 +199,8 @@ class Worker : public Driver {
 
   // For the thread only.
   Microseconds interval_{kShortest};
+  std::uint64_t fullest_ = 0;   // ring since it rested last, in percent
+  bool has_collected_ = false;  // since then
   TimePoint last_collected_ = SteadyClock::now();
   std::uint64_t flushes_told_ = 0;
   bool is_stopping_ = false;
