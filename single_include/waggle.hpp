@@ -2979,20 +2979,21 @@ class OpenSpan {
 
   // In one store by set_state(). Whatever follows is written before state_ leaves Off, and what a
   // state does not need is never read in it.
-  std::uint32_t used_;      // bytes staged in data_
-  std::uint16_t capacity_;  // of data_; 0 when not recording or once spilled
+  std::uint32_t used_;      // bytes staged at place_
+  std::uint16_t capacity_;  // of place_; 0 when not recording
   State state_;
-  bool is_spilled_;  // staged further in spill_
+  bool is_spilled_;  // place_ is in a block of the pool
 
-  bool is_remote_;  // with PassedOn: the parent is remote
+  bool is_remote_;             // with PassedOn: the parent is remote
+  std::uint16_t inline_used_;  // once spilled: bytes staged in data_
   std::uint32_t session_;
   detail::DroppedCounts lost_;
   detail::ThreadState* owner_;
   detail::CurrentEntry* entry_;  // its entry among the owner's current spans; null: not current
   detail::ContextBlock* block_;
-  detail::SpillBlock* spill_;  // the first and the last block of what did not fit
-  detail::SpillBlock* spill_last_;
-  union {                                      // so that its ids are not set to zero first
+  detail::SpillBlock* spill_;  // the first block of what did not fit
+  char* place_;                // what is being filled: data_, or the bytes of one of these blocks
+  union {                      // so that its ids are not set to zero first
     alignas(16) detail::RecordHeader header_;  // NOLINT(readability-identifier-naming)
   };
   char data_[kInlineBytes + kDroppedChunk + detail::kCopyStep];
@@ -3015,12 +3016,15 @@ class OpenSpan {
   // The longest name that is copied in the fast way.
   static constexpr std::size_t kLongestName = kInlineBytes - sizeof(detail::ChunkHeader);
 
+  std::size_t inline_used() const noexcept { return is_spilled_ ? inline_used_ : used_; }
+
   // Opens the record with its name, at most kLongestName bytes of it.
   WAGGLE_INLINE void open_record(const char* name, std::size_t name_size) noexcept {
     detail::store_bytes(data_, detail::ChunkHeader{detail::ChunkKind::Name, ValueTag::Text, 0,
                                                    static_cast<std::uint32_t>(name_size)});
     detail::copy_padded(data_ + sizeof(detail::ChunkHeader), name, name_size);
     lost_ = {};
+    place_ = data_;
     set_state(State::Recording, kInlineBytes,
               sizeof(detail::ChunkHeader) + detail::padded(name_size));
   }
@@ -3068,12 +3072,12 @@ class OpenSpan {
   void call_for_general_end() noexcept { state_ = State::RecordingRare; }
   void submit(detail::ThreadState& thread) noexcept;
 
-  // ---- staging: append a chunk to data_, or leave the rare cases to the cold twin ----
+  // ---- staging: append a chunk at place_, or leave the rare cases to the cold twin ----
 
   WAGGLE_INLINE void stage_word(std::string_view key, detail::Word word) noexcept {
     const std::size_t value_at = sizeof(detail::ChunkHeader) + detail::padded(key.size());
     if (WAGGLE_LIKELY(used_ + value_at + sizeof(word.bits) <= capacity_)) {
-      char* chunk = data_ + used_;
+      char* chunk = place_ + used_;
       detail::store_bytes(
           chunk, detail::ChunkHeader{detail::ChunkKind::Attribute, word.tag,
                                      static_cast<std::uint16_t>(key.size()), sizeof(word.bits)});
@@ -3090,7 +3094,7 @@ class OpenSpan {
     const std::size_t size = value_at + detail::padded(text.size());
     if (WAGGLE_LIKELY(text.data() != nullptr && text.size() <= kInlineBytes &&
                       used_ + size <= capacity_)) {
-      char* chunk = data_ + used_;
+      char* chunk = place_ + used_;
       detail::store_bytes(chunk, detail::ChunkHeader{detail::ChunkKind::Attribute, ValueTag::Text,
                                                      static_cast<std::uint16_t>(key.size()),
                                                      static_cast<std::uint32_t>(text.size())});
@@ -3120,6 +3124,8 @@ class OpenSpan {
                    const AttributeValue& value) noexcept;
   bool stage(detail::ChunkKind kind, ValueTag tag, std::string_view key, const void* value,
              std::size_t value_size) noexcept;
+  bool stage_in_pieces(const detail::ChunkHeader& header, std::string_view key,
+                       const void* value) noexcept;
   void stage_counted(detail::ChunkKind kind, std::string_view key,
                      const AttributeValue& value) noexcept;
   void stage_list(detail::ChunkKind kind, Attributes attributes) noexcept;
@@ -3152,11 +3158,11 @@ class Recorder {
   explicit Recorder(OpenSpan& span) noexcept : span_(span) {}
 
   // Returns how many bytes may be appended without asking the pool.
-  std::size_t room() noexcept {
-    if (!span_.is_spilled_) return span_.capacity_ - span_.used_;
-    std::size_t free = 0;
-    for (const auto* block = span_.spill_last_; block != nullptr; block = block->next) {
-      free += detail::SpillBlock::kCapacity - static_cast<std::size_t>(block->used);
+  std::size_t room() const noexcept {
+    std::size_t free = span_.capacity_ - span_.used_;
+    if (!span_.is_spilled_) return free;
+    for (const auto* block = being_filled()->next; block != nullptr; block = block->next) {
+      free += kBlockRoom;
     }
     return free;
   }
@@ -3167,7 +3173,7 @@ class Recorder {
     if (size > left_in_record()) return false;
     detail::SpillBlock* blocks = nullptr;
     const std::size_t here = span_.is_spilled_ ? room() : 0;
-    for (std::size_t got = here; got < size; got += detail::SpillBlock::kCapacity) {
+    for (std::size_t got = here; got < size; got += kBlockRoom) {
       detail::SpillBlock* block = waggle_abi1_hub.acquire_spill();
       if (block == nullptr) {
         if (blocks != nullptr) waggle_abi1_hub.release_spill(blocks);
@@ -3193,10 +3199,10 @@ class Recorder {
   std::size_t record_size() const noexcept {
     std::size_t size = sizeof(detail::RecordHeader) + span_.used_;
     if (!span_.is_spilled_) return size;
-    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
+    for (const auto* block = span_.spill_; block != being_filled(); block = block->next) {
       size += static_cast<std::size_t>(block->used);
     }
-    return size;
+    return size + span_.inline_used_;
   }
 
   std::size_t left_in_record() const noexcept {
@@ -3206,64 +3212,79 @@ class Recorder {
 
   // Copies the whole record, its header first, to `to`, which has room for it and a copy step more.
   void copy_to(char* to) const noexcept {
-    std::memcpy(to, &span_.header_, sizeof(span_.header_));
-    to += sizeof(span_.header_);
-    std::memcpy(to, span_.data_, span_.used_);
-    to += span_.used_;
+    to = copy(to, &span_.header_, sizeof(span_.header_));
+    to = copy(to, span_.data_, span_.inline_used());
     if (!span_.is_spilled_) return;
-    for (const auto* block = span_.spill_; block != nullptr; block = block->next) {
-      std::memcpy(to, block->bytes, static_cast<std::size_t>(block->used));
-      to += block->used;
+    for (const auto* block = span_.spill_; block != being_filled(); block = block->next) {
+      to = copy(to, block->bytes, static_cast<std::size_t>(block->used));
     }
+    copy(to, span_.place_, span_.used_);
   }
 
   // Puts what was left out into the record, behind the span's own bytes, where its place was kept.
   void append_dropped_counts() noexcept {
     const detail::ChunkHeader chunk{detail::ChunkKind::Dropped, ValueTag::Empty, 0,
                                     sizeof(detail::DroppedCounts)};
-    std::memcpy(span_.data_ + span_.used_, &chunk, sizeof(chunk));
-    std::memcpy(span_.data_ + span_.used_ + sizeof(chunk), &span_.lost_, sizeof(span_.lost_));
-    span_.used_ += static_cast<std::uint32_t>(OpenSpan::kDroppedChunk);
+    char* to = span_.data_ + span_.inline_used();
+    copy(copy(to, &chunk, sizeof(chunk)), &span_.lost_, sizeof(span_.lost_));
+    if (span_.is_spilled_) {
+      span_.inline_used_ += static_cast<std::uint16_t>(OpenSpan::kDroppedChunk);
+    } else {
+      span_.used_ += static_cast<std::uint32_t>(OpenSpan::kDroppedChunk);
+    }
   }
 
  private:
+  // Short of the whole block: the fast way may zero a word behind what it writes.
+  static constexpr std::size_t kBlockRoom = detail::SpillBlock::kCapacity - sizeof(std::uint64_t);
+
+  static char* copy(char* to, const void* from, std::size_t size) noexcept {
+    std::memcpy(to, from, size);
+    return to + size;
+  }
+
   void append_raw(const char* from, std::size_t size) noexcept {
-    if (!span_.is_spilled_) {
-      if (size != 0) std::memcpy(span_.data_ + span_.used_, from, size);
-      span_.used_ += static_cast<std::uint32_t>(size);
-      return;
-    }
     while (size > 0) {
-      detail::SpillBlock& block = *writable_block();
-      const std::size_t free = detail::SpillBlock::kCapacity - static_cast<std::size_t>(block.used);
+      if (span_.used_ == span_.capacity_) go_on_in_next();
+      const std::size_t free = span_.capacity_ - span_.used_;
       const std::size_t part = size < free ? size : free;
-      std::memcpy(block.bytes + block.used, from, part);
-      block.used += part;
+      copy(span_.place_ + span_.used_, from, part);
+      span_.used_ += static_cast<std::uint32_t>(part);
       from += part;
       size -= part;
     }
   }
 
-  // Returns the first block that is not full; secure() made sure that there is one.
-  detail::SpillBlock* writable_block() noexcept {
-    while (span_.spill_last_->used == detail::SpillBlock::kCapacity) {
-      span_.spill_last_ = span_.spill_last_->next;
-    }
-    return span_.spill_last_;
+  // Once spilled: the block that place_ is in.
+  detail::SpillBlock* being_filled() const noexcept {
+    return reinterpret_cast<detail::SpillBlock*>(span_.place_ -
+                                                 offsetof(detail::SpillBlock, bytes));
+  }
+
+  // secure() made sure that there is one.
+  void go_on_in_next() noexcept {
+    being_filled()->used = span_.used_;
+    fill(*being_filled()->next);
+  }
+
+  void fill(detail::SpillBlock& block) noexcept {
+    span_.place_ = block.bytes;
+    span_.capacity_ = kBlockRoom;
+    span_.used_ = 0;
   }
 
   void chain(detail::SpillBlock* blocks) noexcept {
     if (span_.is_spilled_) {
-      detail::SpillBlock* last = span_.spill_last_;
+      detail::SpillBlock* last = being_filled();
       while (last->next != nullptr) last = last->next;
       last->next = blocks;
       return;
     }
-    span_.is_spilled_ = true;
     span_.call_for_general_end();
-    span_.capacity_ = 0;
+    span_.is_spilled_ = true;
+    span_.inline_used_ = static_cast<std::uint16_t>(span_.used_);
     span_.spill_ = blocks;
-    span_.spill_last_ = blocks;
+    fill(*blocks);
   }
 
   OpenSpan& span_;
@@ -3411,15 +3432,30 @@ inline void count_lost(std::uint16_t& counter) noexcept {
 
 WAGGLE_COLD bool OpenSpan::stage(detail::ChunkKind kind, ValueTag tag, std::string_view key,
                                  const void* value, std::size_t value_size) noexcept {
-  Recorder recorder(*this);
   key = key.substr(0, detail::utf8_prefix(key, detail::kMaxKeyBytes));
   const detail::ChunkHeader header{kind, tag, static_cast<std::uint16_t>(key.size()),
                                    static_cast<std::uint32_t>(value_size)};
-  const std::size_t fixed = sizeof(header) + detail::padded(key.size());
-  if (!recorder.secure(fixed + detail::padded(value_size))) return false;
+  const std::size_t value_at = sizeof(header) + detail::padded(key.size());
+  const std::size_t size = value_at + detail::padded(value_size);
+  if (used_ + size > capacity_ && !Recorder(*this).secure(size)) return false;
+  if (used_ + size > capacity_) return stage_in_pieces(header, key, value);
+  char* chunk = place_ + used_;
+  detail::store_bytes(chunk, header);
+  detail::copy_padded(chunk + sizeof(header), key.data(), key.size());
+  if (value != nullptr) {
+    detail::copy_padded(chunk + value_at, static_cast<const char*>(value), value_size);
+  }
+  used_ += static_cast<std::uint32_t>(value != nullptr ? size : value_at);
+  return true;
+}
+
+// For a chunk that no block has room for as a whole; the room has been secured.
+WAGGLE_COLD bool OpenSpan::stage_in_pieces(const detail::ChunkHeader& header, std::string_view key,
+                                           const void* value) noexcept {
+  Recorder recorder(*this);
   recorder.append(&header, sizeof(header));
   if (!key.empty()) recorder.append(key.data(), key.size());
-  if (value != nullptr && value_size != 0) recorder.append(value, value_size);
+  if (value != nullptr && header.value_size != 0) recorder.append(value, header.value_size);
   return true;
 }
 
@@ -4064,8 +4100,9 @@ class [[nodiscard]] DetachedSpan : public OpenSpan {
   void take(DetachedSpan& other) noexcept {
     if (other.state_ == State::Off) return;
     const auto* from = reinterpret_cast<const char*>(&other.used_);
-    const std::size_t size = static_cast<std::size_t>(other.data_ + other.used_ - from);
-    std::memcpy(static_cast<void*>(&used_), from, size);
+    const char* end = other.data_ + other.inline_used();
+    std::memcpy(static_cast<void*>(&used_), from, static_cast<std::size_t>(end - from));
+    if (!is_spilled_) place_ = data_;
     if (is_current()) detail::store_relaxed(entry_->span, this);
     other.be_off();
   }
@@ -12189,9 +12226,7 @@ class SpanBatch {
       records_.push_back({record, scope_of(record), records_.size()});
       return true;
     });
-    std::sort(records_.begin(), records_.end(), [](const Taken& a, const Taken& b) {
-      return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
-    });
+    group_by_scope();
     reader.reserve();
     spans_.reserve(records_.size());
     for (const Taken& taken : records_) spans_.push_back(reader.read(taken.record));
@@ -12231,6 +12266,15 @@ class SpanBatch {
     std::uint16_t scope;
     std::size_t order;
   };
+
+  // Most programs have one scope, or batches of one.
+  void group_by_scope() {
+    const auto is_before = [](const Taken& a, const Taken& b) {
+      return a.scope != b.scope ? a.scope < b.scope : a.order < b.order;
+    };
+    if (std::is_sorted(records_.begin(), records_.end(), is_before)) return;
+    std::sort(records_.begin(), records_.end(), is_before);
+  }
 
   bool is_full(BatchBounds bounds, const RecordReader& reader) const noexcept {
     return records_.size() >= bounds.spans ||
@@ -12608,6 +12652,12 @@ class ThreadRegistry {
       sum += bytes_waiting(*ring) + ring->slack;  // a lap's last record runs over its end
     }
     return sum;
+  }
+
+  // Returns how full the ring is that is drained next, in percent. For the collector only, and for
+  // a thread that has one.
+  static std::uint64_t fill(const ThreadState& state) noexcept {
+    return bytes_waiting(*state.draining) * 100 / state.draining->size;
   }
 
   // Drains one thread's rings into `visit`, replaces a ring that proved too small, and frees the
@@ -13134,6 +13184,7 @@ class Books {
 #ifndef WAGGLE_PIPELINE_COLLECTOR_HPP
 #define WAGGLE_PIPELINE_COLLECTOR_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -13149,6 +13200,7 @@ class Collector {
   // Collects until all threads were visited or the queue is full; returns how many records.
   std::size_t collect(RecordQueue& queue) noexcept {
     std::size_t count = 0;
+    fullest_ = 0;
     if (next_ == nullptr) visit(threads_.first());
     while (next_ != nullptr) {
       bool is_full = false;
@@ -13175,6 +13227,9 @@ class Collector {
     return count;
   }
 
+  // Returns how full the fullest ring was that the last call of collect() came to, in percent.
+  std::uint64_t fullest() const noexcept { return fullest_; }
+
   // Tells whether the last record that was looked at found no room.
   bool is_held_up() const noexcept { return next_ != nullptr; }
 
@@ -13188,12 +13243,14 @@ class Collector {
   void visit(ThreadState* thread) noexcept {
     next_ = thread;
     left_ = thread != nullptr ? ThreadRegistry::bytes_at_most(*thread) : 0;
+    if (left_ != 0) fullest_ = (std::max)(fullest_, ThreadRegistry::fill(*thread));
   }
 
   ThreadRegistry& threads_;
   ThreadState* next_ = nullptr;  // where the pass that is under way goes on
   std::uint64_t left_ = 0;       // bytes that it takes at most before it leaves that thread
   std::uint64_t passes_ = 0;
+  std::uint64_t fullest_ = 0;
 };
 
 }  // namespace detail
@@ -15288,8 +15345,7 @@ class SpanRemarks {
 
 // From the threads' rings to the destinations: a state machine without a clock, a thread or a
 // socket of its own. Each step collects what is there, does one piece of work and says when to come
-// again; every span that is taken out of a ring ends up in the books exactly once. README.md beside
-// this file draws it.
+// again; every span that leaves a ring is in the books exactly once. README.md here draws it.
 #ifndef WAGGLE_PIPELINE_PIPELINE_HPP
 #define WAGGLE_PIPELINE_PIPELINE_HPP
 
@@ -15306,7 +15362,8 @@ namespace detail {
 // Tells a driver what a step did.
 struct StepResult {
   std::size_t collected = 0;
-  bool is_busy = false;  // there is more to do at once
+  std::uint64_t fullest = 0;  // ring met on the way, in percent
+  bool is_busy = false;       // there is more to do at once
 };
 
 class Pipeline {
@@ -15341,7 +15398,7 @@ class Pipeline {
     work();
     if (is_left_behind()) return {};
     flushes_.advance(collector_.passes(), books_.collected(), books_.settled());
-    return {collected, next_time(now) <= now};
+    return {collected, collector_.fullest(), next_time(now) <= now};
   }
 
   // Returns when the next step has something to do, as far as that is a matter of time.
@@ -16056,6 +16113,7 @@ struct WorkerSettings {
   ThreadHook on_start = nullptr;
   void* on_start_user = nullptr;
   std::chrono::microseconds quiet{2000000};  // how long without a span before it sleeps for good
+  std::chrono::microseconds steady{5000};    // how long it sleeps at most while spans come
 };
 
 // Owns the pipeline's thread. The thread holds its own reference to all that it uses, so it can be
@@ -16123,7 +16181,8 @@ class Worker : public Driver {
       if (pipeline_->is_left_behind()) return;
       tell_flushed();
       if (pipeline_->is_over(now)) break;
-      if (!result.is_busy) rest(now, result.collected);
+      take_note(now, result);
+      if (!result.is_busy) rest(now);
     }
     const bool is_complete = pipeline_->give_up_the_rest();
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -16157,14 +16216,23 @@ class Worker : public Driver {
 
   // ---- sleep ----
 
-  // Sleeps as long as nothing can have happened: the busier the rings, the shorter.
-  void rest(TimePoint now, std::size_t collected) noexcept {
-    if (collected > 0) {
-      last_collected_ = now;
-      interval_ = (std::max)(kShortest, interval_ / 4);
-    } else {
-      interval_ = (std::min)(kLongest, interval_ * 2);
-    }
+  void take_note(TimePoint now, const StepResult& result) noexcept {
+    fullest_ = (std::max)(fullest_, result.fullest);
+    if (result.collected == 0) return;
+    last_collected_ = now;
+    has_collected_ = true;
+  }
+
+  // Sleeps for about as long as the rings take to fill by a fifth: to look more often costs
+  // processor time, to look more seldom leaves too little room for a burst.
+  void rest(TimePoint now) noexcept {
+    constexpr std::uint64_t kTooFull = 25;
+    constexpr std::uint64_t kNearlyEmpty = 12;
+    if (fullest_ > kTooFull) interval_ = (std::max)(kShortest, interval_ / 4);
+    if (fullest_ < kNearlyEmpty) interval_ *= 2;
+    interval_ = (std::min)(interval_, has_collected_ ? settings_.steady : kLongest);
+    fullest_ = 0;
+    has_collected_ = false;
     if (pipeline_->is_flushing()) interval_ = kShortest;
     const bool is_quiet = now - last_collected_ > settings_.quiet && pipeline_->is_idle();
     if (is_quiet && sleep_.fall_asleep()) return sleep_till_woken();
@@ -16212,6 +16280,8 @@ class Worker : public Driver {
 
   // For the thread only.
   Microseconds interval_{kShortest};
+  std::uint64_t fullest_ = 0;   // ring since it rested last, in percent
+  bool has_collected_ = false;  // since then
   TimePoint last_collected_ = SteadyClock::now();
   std::uint64_t flushes_told_ = 0;
   bool is_stopping_ = false;
