@@ -118,7 +118,8 @@ bench::Row& add_percentiles(bench::Row& row, Percentiles& figures, bench::Sample
   row.text("section", "tail by backend").number("median_ns", figures.p50.median());
   row.number("clock_pair_ns", pair).number("ratio", figures.p50.median() / pair);
   row.number("p90_ns", figures.p90.median()).number("p99_ns", figures.p99.median());
-  row.number("p999_ns", figures.p999.median()).number("max_ns", all.largest());
+  row.number("p999_ns", figures.p999.median()).number("p9999_ns", all.percentile(0.9999));
+  row.number("max_ns", all.largest()).curve("curve", all);
   row.number("fast_share", mode.tails.fast_share());
   row.number("round_trip_ns", mode.tails.distances.median());
   row.number("round_trip_p90_ns", mode.tails.distances.percentile(0.9));

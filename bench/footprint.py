@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Prints what waggle costs before a program runs: machine code at a call site, instructions a span, lines
-and compile time of an include, and how large the source is.
+"""What waggle costs before a program runs: machine code at a call site; lines, compile time, object and program size
+of what is included. Prints one JSON object a row.
 
-    footprint.py [--quick] [--compiler COMPILER]      --quick leaves out compile times
+    footprint.py [--quick] [--compiler COMPILER]      --quick compiles once where it else takes the middle of five
 """
 
 import argparse
@@ -16,22 +16,21 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-INCLUDE = ROOT / "include"
-sys.path.insert(0, str(ROOT / "tests/layout"))
-import budgets  # noqa: E402  (the counts of lines and functions are those that the tests bound)
-
+INCLUDES = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'single_include'}"]
+LIBRARIES = ["-lcurl", "-lz", "-pthread"]
 SITES = 64
-HEADERS = ("<string_view>", "<waggle/trace.hpp>", "<waggle/sdk.hpp>")
 
-BARE_SITE = '  {{ waggle::Span span{{"call site {0:03}"}}; work(); }}\n'
-FOUR_ATTRIBUTE_SITE = (
-    '  {{ waggle::Span span{{"call site {0:03}"}};\n'
-    '    span.set_attribute("order.id", order.id);\n'
-    '    span.set_attribute("price", order.price);\n'
-    '    span.set_attribute("paid", order.paid);\n'
-    '    span.set_attribute("customer", order.customer);\n'
-    '    work(); }}\n')
-EMPTY_SITE = "  {{ work(); }}\n"
+# Rows of the recording section, and what stands at such a call site.
+CALL_SITES = {
+    "child": 'waggle::Span span{{"call site {0:03}"}};',
+    "child + 1 attribute": 'waggle::Span span{{"call site {0:03}"}}; span.set_attribute("order.id", order.id);',
+    "child + 4 attributes": (
+        'waggle::Span span{{"call site {0:03}"}}; span.set_attribute("order.id", order.id); '
+        'span.set_attribute("price", order.price); span.set_attribute("paid", order.paid); '
+        'span.set_attribute("customer", order.customer);'),
+    "child + event": 'waggle::Span span{{"call site {0:03}"}}; span.add_event("cache miss");',
+    "detached span": 'waggle::DetachedSpan span{{"call site {0:03}"}};',
+}
 SOURCE = """#include <string>
 #include <waggle/trace.hpp>
 struct Order {{ long id; double price; bool paid; std::string customer; }};
@@ -41,104 +40,89 @@ void sites(const Order& order) {{
 {0}}}
 """
 
+NOTHING = "int main() {}\n"
+TRACED = 'void work() { waggle::Span span{"work"}; span.set_attribute("n", 1); }\nint main() { work(); }\n'
+CONFIGURING = "int main() { auto tracing = waggle::start(); }\n"
+# What is included: name, text before, the text of a program with it, its libraries.
+INCLUDED = [
+    ("<string_view>", "#include <string_view>\n", NOTHING, []),
+    ("<string>", "#include <string>\n", NOTHING, []),
+    ("<iostream>", "#include <iostream>\n", NOTHING, []),
+    ("<waggle/trace.hpp>", "#include <waggle/trace.hpp>\n", NOTHING, []),
+    ("<waggle/trace.hpp>, a span", "#include <waggle/trace.hpp>\n", TRACED, []),
+    ("<waggle/sdk.hpp>", "#include <waggle/sdk.hpp>\n", NOTHING, LIBRARIES),
+    ("<waggle/sdk.hpp>, start()", "#include <waggle/sdk.hpp>\n", CONFIGURING, LIBRARIES),
+    ("waggle.hpp, a span", '#include "waggle.hpp"\n', TRACED, []),
+    ("waggle.hpp, start()", '#define WAGGLE_IMPLEMENTATION\n#include "waggle.hpp"\n', CONFIGURING, LIBRARIES),
+]
+
 
 def compile_text(compiler, text, folder, *options):
     source = folder / "source.cpp"
     source.write_text(text, encoding="utf-8")
-    subprocess.run([compiler, "-std=c++17", "-O2", f"-I{INCLUDE}", *options, str(source)],
-                   check=True)
+    subprocess.run([compiler, "-std=c++17", "-O2", *INCLUDES, str(source), *options], check=True)
+
+
+# ---- call sites ----
 
 
 def code_bytes(compiler, site, count, folder):
-    """Returns (hot, cold) bytes of machine code of an object with that many call sites."""
+    """Returns the bytes of machine code of an object with that many call sites, what is cold left out."""
     target = folder / "sites.o"
-    body = "".join(site.format(i) for i in range(count))
+    body = "".join("  {" + site.format(i) + " work(); }\n" for i in range(count))
     compile_text(compiler, SOURCE.format(body), folder, "-c", "-o", str(target))
-    sizes = subprocess.run(["size", "-A", str(target)], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout
-    hot = cold = 0
-    for name, size in re.findall(r"^(\.text\S*)\s+(\d+)", sizes, re.MULTILINE):
-        if name.startswith(".text.unlikely"):
-            cold += int(size)
-        else:
-            hot += int(size)
-    return hot, cold
+    sizes = subprocess.run(["size", "-A", str(target)], check=True, text=True, stdout=subprocess.PIPE).stdout
+    return sum(int(size) for name, size in re.findall(r"^(\.text\S*)\s+(\d+)", sizes, re.MULTILINE)
+               if not name.startswith(".text.unlikely"))
 
 
-def bytes_per_site(compiler, site, folder):
-    def growth(text):
-        few = code_bytes(compiler, text, SITES, folder)
-        many = code_bytes(compiler, text, 2 * SITES, folder)
-        return [(more - less) / SITES for less, more in zip(few, many)]
-    return [mine - empty for mine, empty in zip(growth(site), growth(EMPTY_SITE))]
+def growth(compiler, site, folder):
+    few = code_bytes(compiler, site, SITES, folder)
+    return (code_bytes(compiler, site, 2 * SITES, folder) - few) / SITES
 
 
-def print_call_sites(compiler, folder):
-    for name, site in (("bare call site", BARE_SITE), ("with 4 attributes", FOUR_ATTRIBUTE_SITE)):
-        hot, cold = bytes_per_site(compiler, site, folder)
-        print(f"machine code, {name}: {hot:.0f} bytes, and {cold:.0f} on the way of exceptions")
+def call_site_rows(compiler, folder):
+    empty = growth(compiler, "", folder)
+    for case, site in CALL_SITES.items():
+        yield {"case": case, "code_bytes": growth(compiler, site, folder) - empty}
 
 
-def print_instructions(compiler):
-    result = subprocess.run([sys.executable, str(ROOT / "tests/layout/instructions.py"), "--json",
-                             "--compiler", compiler],
-                            check=False, text=True, stdout=subprocess.PIPE)
-    if result.returncode != 0:
-        print("instructions a span: not counted")
-        return
-    for name, count in json.loads(result.stdout).items():
-        print(f"instructions, {name}: {count:.0f}")
+# ---- includes ----
 
 
-def preprocessed_lines(compiler, header, standard):
-    result = subprocess.run([compiler, f"-std={standard}", "-E", "-P", f"-I{INCLUDE}",
-                             "-x", "c++", "-"],
-                            input=f"#include {header}\n", text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL, check=False)
-    return len(result.stdout.splitlines()) if result.returncode == 0 else None
+def preprocessed_lines(compiler, text, standard):
+    result = subprocess.run([compiler, f"-std={standard}", "-E", "-P", *INCLUDES, "-x", "c++", "-"],
+                            input=text, text=True, stdout=subprocess.PIPE, check=True)
+    return len(result.stdout.splitlines())
 
 
-def compile_seconds(compiler, header, folder):
-    times = []
-    for _ in range(3):
+def seconds_to_compile(compiler, text, folder, times):
+    def once():
         start = time.monotonic()
-        compile_text(compiler, f"#include {header}\n", folder, "-c", "-o", str(folder / "unit.o"))
-        times.append(time.monotonic() - start)
-    return statistics.median(times)
+        compile_text(compiler, text, folder, "-c", "-o", str(folder / "unit.o"))
+        return time.monotonic() - start
+    return statistics.median(once() for _ in range(times))
 
 
-def print_includes(compiler, folder, is_quick):
+def program_bytes(compiler, unit, folder, libraries):
+    program = folder / "program"
+    subprocess.run([compiler, str(unit), *libraries, "-o", str(program)], check=True)
+    subprocess.run(["strip", str(program)], check=True)
+    return program.stat().st_size
+
+
+def include_rows(compiler, folder, times):
     base = None
-    for header in HEADERS:
-        lines = [preprocessed_lines(compiler, header, standard)
-                 for standard in ("c++17", "c++20")]
-        if None in lines:
-            print(f"#include {header}: does not compile")
-            continue
-        text = f"#include {header}: {lines[0]:,} lines in C++17, {lines[1]:,} in C++20"
-        if not is_quick:
-            seconds = compile_seconds(compiler, header, folder)
-            base = base or seconds
-            text += f"; {seconds:.2f} s to compile, {seconds / base:.2f} x <string_view>"
-        print(text)
-
-
-def print_source():
-    headers = sorted(INCLUDE.rglob("*.hpp"))
-    lengths = [(len(path.read_text(encoding="utf-8").splitlines()),
-                str(path.relative_to(INCLUDE))) for path in headers]
-    lines, longest = max(lengths)
-    print(f"headers: {len(headers)}, {sum(lines for lines, _ in lengths):,} lines; the longest: "
-          f"{longest}, {lines}")
-    try:
-        functions = budgets.list_functions(headers)
-    except (OSError, subprocess.CalledProcessError):
-        print("functions: not counted, there is no ctags")
-        return
-    lines, longest = max(functions)
-    middle = statistics.median_low(lines for lines, _ in functions)
-    longest = longest.replace(f"{INCLUDE}/", "")
-    print(f"functions: {len(functions)}, median {middle} lines; the longest: {longest}, {lines}")
+    for name, include, program, libraries in INCLUDED:
+        text = include + program
+        seconds = seconds_to_compile(compiler, text, folder, times)
+        base = base or seconds
+        yield {"case": f"#include {name}", "section": "build",
+               "lines_cpp17": preprocessed_lines(compiler, include, "c++17"),
+               "lines_cpp20": preprocessed_lines(compiler, include, "c++20"),
+               "compile_seconds": seconds, "compile_ratio": seconds / base,
+               "object_kilobytes": (folder / "unit.o").stat().st_size / 1000,
+               "program_kilobytes": program_bytes(compiler, folder / "unit.o", folder, libraries) / 1000}
 
 
 def main():
@@ -148,10 +132,10 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        print_call_sites(options.compiler, folder)
-        print_instructions(options.compiler)
-        print_includes(options.compiler, folder, options.quick)
-    print_source()
+        for row in call_site_rows(options.compiler, folder):
+            print(json.dumps(row))
+        for row in include_rows(options.compiler, folder, 1 if options.quick else 5):
+            print(json.dumps(row))
     return 0
 
 

@@ -56,9 +56,7 @@ void nothing(const Variant&) {}
 
 void measure_without_tracer(int rounds, bench::Probes& probes) {
   Section section("no tracer", probes);
-  section.add("no tracer: empty loop", [](int runs) { return bench::time_loop(runs, [] {}); });
-  section.add("no tracer: child", bench::child);
-  section.add("no tracer: child + 4 attributes", bench::child_with_four_attributes);
+  for (const bench::SpanKind& kind : bench::kWithoutTracer) section.add(kind.name, kind.time_burst);
   section.add("no tracer: child in a shared library", time_library_spans);
   section.add("compiled out: child + 1 attribute", bench::time_disabled_spans);
   for (Variant& variant : section.variants()) variant.runs = 1024;
@@ -81,14 +79,9 @@ void report_recorded(Section& section, Variant& variant, std::uint64_t delivered
 void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& tracing,
                        const bench::ExportCounts& counts) {
   Section section("recording", probes);
-  section.add("child", bench::child, 'A');
-  section.add("child + 1 attribute", bench::child_with_attribute, 'B');
-  section.add("child + 4 attributes", bench::child_with_four_attributes, 'C');
-  section.add("child + 16 attributes", bench::child_with_sixteen_attributes, 'I');
-  section.add("root + 9 children, per span", bench::root_with_nine_children, 'D', 10);
-  section.add("nested 10 deep, per span", bench::nested_ten_deep, 'E', 10);
-  section.add("detached span", bench::detached_span, 'G');
-  section.add("child + event", bench::child_with_event, 'H');
+  for (const bench::SpanKind& kind : bench::kSpanKinds) {
+    section.add(kind.name, kind.time_burst, kind.mark, kind.spans_per_run);
+  }
   section.add(
       "child in a shared library",
       [](int runs) {
@@ -96,10 +89,6 @@ void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& traci
         return time_library_spans(runs);
       },
       'L');
-  section.add("unsampled child", bench::unsampled_child);
-  section.add("root that is sampled out", bench::unsampled_root);
-  section.add("inject", bench::inject_headers);
-  section.add("extract", bench::extract_headers);
 
   bench::grow_ring();
   for (Variant& variant : section.variants()) {

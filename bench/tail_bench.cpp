@@ -27,6 +27,7 @@ void report(const char* name, bench::Samples& samples, bench::Tails& tails, std:
   row.number("ratio", samples.median() / pair);
   row.number("p90_ns", samples.percentile(0.9)).number("p99_ns", samples.percentile(0.99));
   row.number("p999_ns", samples.percentile(0.999));
+  row.number("p9999_ns", samples.percentile(0.9999)).curve("curve", samples);
   row.number("p999_ratio", samples.percentile(0.999) / tails.clock_pairs.percentile(0.999));
   row.number("calm_p999_ratio",
              tails.calm_spans.percentile(0.999) / tails.calm_clock_pairs.percentile(0.999));

@@ -9,14 +9,18 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -30,6 +34,10 @@ enum class Manner { Healthy, Slow, Hanging, Refusing };
 class Backend {
  public:
   explicit Backend(Manner manner = Manner::Healthy) : manner_(manner) {
+    void* shared = ::mmap(nullptr, sizeof(Received), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) return;
+    received_ = new (shared) Received;
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -60,7 +68,15 @@ class Backend {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   int port() const noexcept { return port_; }
 
+  // Returns how many bytes all requests had so far, their headers included.
+  std::uint64_t received_bytes() const noexcept { return received_->bytes.load(); }
+
  private:
+  // Written by the server's process, read by this one.
+  struct Received {
+    std::atomic<std::uint64_t> bytes{0};
+  };
+
   [[noreturn]] void serve(int listener) const {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     while (true) {
@@ -88,6 +104,7 @@ class Backend {
       const ssize_t size = ::recv(connection, buffer.data(), buffer.size(), 0);
       if (size <= 0) return false;
       head.append(buffer.data(), static_cast<std::size_t>(size));
+      received_->bytes += static_cast<std::uint64_t>(size);
       head_end = head.find("\r\n\r\n");
     }
     const std::size_t have = head.size() - head_end - 4;
@@ -102,6 +119,7 @@ class Backend {
     while (left > 0) {
       const ssize_t size = ::recv(connection, buffer.data(), buffer.size(), 0);
       if (size <= 0) return false;
+      received_->bytes += static_cast<std::uint64_t>(size);
       left -= static_cast<std::size_t>(size) < left ? static_cast<std::size_t>(size) : left;
     }
     if (manner_ == Manner::Hanging) return ::recv(connection, buffer.data(), 1, 0) > 0;
@@ -117,6 +135,7 @@ class Backend {
   const Manner manner_;
   int port_ = 0;
   pid_t process_ = -1;
+  Received* received_ = nullptr;
 };
 
 }  // namespace bench

@@ -161,6 +161,14 @@ class Section {
     row.text("verdict", verdict);
   }
 
+  // Reports what another library makes of a kind of span; what became of it is that library's
+  // affair.
+  void report_peer(const Variant& variant, const std::string& library, const std::string& kind) {
+    Row row(variant.name);
+    add_figures(row, variant.bursts);
+    row.text("library", library).text("kind", kind).text("verdict", "ok");
+  }
+
  private:
   void add_figures(Row& row, const Bursts& bursts) {
     Samples samples = bursts.all();

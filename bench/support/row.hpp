@@ -55,6 +55,18 @@ class Row {
     std::snprintf(text, sizeof(text), "%.6g", value);
     return add(name, text);
   }
+  // Adds the curve from which percentiles are drawn: pairs of a percentage and a value.
+  Row& curve(const char* name, Samples& samples) {
+    std::string points;
+    for (const double percentage : {0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8,
+                                    99.9, 99.95, 99.98, 99.99}) {
+      char text[64];
+      std::snprintf(text, sizeof(text), "%s[%g, %.6g]", points.empty() ? "" : ", ", percentage,
+                    samples.percentile(percentage / 100));
+      points += text;
+    }
+    return add(name, "[" + points + "]");
+  }
   Row& count(const char* name, std::uint64_t value) { return add(name, std::to_string(value)); }
   Row& text(const char* name, const std::string& value) { return add(name, "\"" + value + "\""); }
 

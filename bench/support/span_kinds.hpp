@@ -128,6 +128,40 @@ inline std::uint64_t extract_headers(int runs) {
   });
 }
 
+// A row of recording spans, or of what goes along with them.
+struct SpanKind {
+  const char* name;
+  std::uint64_t (*time_burst)(int runs);
+  char mark;  // the last character of its spans' names; none: it records none
+  int spans_per_run;
+};
+
+inline std::uint64_t no_span(int runs) {
+  return time_loop(runs, [] {});
+}
+
+// What is timed before tracing is started.
+constexpr SpanKind kWithoutTracer[] = {
+    {"no tracer: empty loop", no_span, '\0', 1},
+    {"no tracer: child", child, '\0', 1},
+    {"no tracer: child + 4 attributes", child_with_four_attributes, '\0', 1},
+};
+
+constexpr SpanKind kSpanKinds[] = {
+    {"child", child, 'A', 1},
+    {"child + 1 attribute", child_with_attribute, 'B', 1},
+    {"child + 4 attributes", child_with_four_attributes, 'C', 1},
+    {"child + 16 attributes", child_with_sixteen_attributes, 'I', 1},
+    {"root + 9 children, per span", root_with_nine_children, 'D', 10},
+    {"nested 10 deep, per span", nested_ten_deep, 'E', 10},
+    {"detached span", detached_span, 'G', 1},
+    {"child + event", child_with_event, 'H', 1},
+    {"unsampled child", unsampled_child, '\0', 1},
+    {"root that is sampled out", unsampled_root, '\0', 1},
+    {"inject", inject_headers, '\0', 1},
+    {"extract", extract_headers, '\0', 1},
+};
+
 }  // namespace bench
 
 #endif  // WAGGLE_BENCH_SUPPORT_SPAN_KINDS_HPP

@@ -1,0 +1,35 @@
+// waggle among its peers: recording with OTLP/JSON on its way to a local server.
+//   waggle_peer [--quick]
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <waggle/sdk.hpp>
+
+#include "peers/peer.hpp"
+#include "support/backend.hpp"
+#include "support/drain.hpp"
+#include "support/span_kinds.hpp"
+
+int main(int argument_count, char** arguments) {
+  const bench::Backend backend;
+  bench::nanoseconds_per_tick();
+  bench::pin_to_core(bench::kMeasuredCore);
+  bench::Peer off("waggle", bench::is_quick(argument_count, arguments));
+  off.add(bench::kPeerOff, bench::child);
+  off.run([] {});
+
+  waggle::Config config;
+  config.service_name = "bench";
+  config.endpoint = backend.url();
+  bench::pin_to_core(bench::kOtherCore);
+  waggle::Tracing tracing = waggle::start(std::move(config));
+  bench::pin_to_core(bench::kMeasuredCore);
+  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  if (!tracing.is_on()) return 1;
+  bench::grow_ring();
+  bench::Peer peer("waggle", bench::is_quick(argument_count, arguments));
+  peer.add(bench::kPeerChild, bench::child);
+  peer.add(bench::kPeerFour, bench::child_with_four_attributes);
+  peer.run(bench::wait_until_drained);
+}
