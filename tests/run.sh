@@ -23,7 +23,7 @@ describe() {
   case $1 in
     dev) echo "default compiler, C++17: the whole suite" ;;
     asan) echo "clang 19, C++20, from the single header, AddressSanitizer and UndefinedBehaviorSanitizer: the whole suite" ;;
-    tsan) echo "g++ 12, C++17, ThreadSanitizer: the doctest files" ;;
+    tsan) echo "g++ 12, C++17, ThreadSanitizer: threads and pipeline" ;;
     clang14) echo "clang 14, C++17: every header alone, the light band's tests" ;;
     noexcept) echo "g++ 12, C++17, -fno-exceptions -fno-rtti, from the single header: the doctest files" ;;
     tidy) echo "clang-tidy 14: every header" ;;
