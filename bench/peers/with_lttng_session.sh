@@ -7,15 +7,15 @@ trace=$(mktemp -d)
 session=waggle-bench-$$
 started_daemon=
 if ! pgrep -x lttng-sessiond > /dev/null 2>&1; then
-  lttng-sessiond --daemonize > /dev/null 2>&1 && started_daemon=yes
+  timeout 20 lttng-sessiond --daemonize > /dev/null 2>&1 && started_daemon=yes
 fi
 finish() {
-  lttng destroy "$session" > /dev/null 2>&1
+  timeout 20 lttng destroy "$session" > /dev/null 2>&1
   if [ -n "$started_daemon" ]; then pkill -x lttng-sessiond; fi
   rm -rf "$trace"
 }
 trap finish EXIT
-lttng create "$session" --output="$trace" > /dev/null 2>&1 &&
-  lttng enable-event --session="$session" --userspace 'waggle_bench:*' > /dev/null 2>&1 &&
-  lttng start "$session" > /dev/null 2>&1
+timeout 20 lttng create "$session" --output="$trace" > /dev/null 2>&1 &&
+  timeout 20 lttng enable-event --session="$session" --userspace 'waggle_bench:*' > /dev/null 2>&1 &&
+  timeout 20 lttng start "$session" > /dev/null 2>&1
 "$@"
