@@ -39,8 +39,8 @@ inline bool serve(httplib::Server& server, int port, const StopSignals& stop_sig
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   });
   server.set_keep_alive_timeout(1);
-  server.set_tcp_nodelay(
-      true);  // a reply is two writes: else the second waits for the client's ACK
+  // A reply is two writes: the second would wait for the client to confirm the first.
+  server.set_tcp_nodelay(true);
   if (!server.bind_to_port("127.0.0.1", port)) {
     std::cerr << "port " << port << " cannot be had: is it in use?\n";
     return false;
