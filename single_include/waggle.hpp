@@ -6753,6 +6753,7 @@ inline std::string repaired_utf8(std::string_view text) {
 
 // Returns the first `count` characters of `text`; what becomes one U+FFFD counts as one.
 inline std::string_view leading_characters(std::string_view text, std::size_t count) noexcept {
+  if (text.size() <= count) return text;
   std::size_t end = 0;
   for (; count != 0 && end != text.size(); --count) {
     end += first_utf8_sequence(text.substr(end)).length;
@@ -7736,33 +7737,201 @@ class ConsoleExporter final : public Exporter {
 
 #endif  // WAGGLE_EXPORTERS_CONSOLE_EXPORTER_HPP
 
-// ---- waggle/otlp/json_writer.hpp ----
+// ---- waggle/otlp/number_text.hpp ----
 
-// Writes JSON by appending: no tree, no look-up, no allocation once the text has been as long
-// before. Any bytes in any string give valid JSON. Small pieces are gathered in a block of a few
-// kilobytes, so that most appends are a comparison and a copy of known size.
-#ifndef WAGGLE_OTLP_JSON_WRITER_HPP
-#define WAGGLE_OTLP_JSON_WRITER_HPP
+// Numbers as digits, without a look-up table or a loop a digit: what the encoder writes most,
+// times, ids, counts and short decimals, a word of eight digits at once.
+#ifndef WAGGLE_OTLP_NUMBER_TEXT_HPP
+#define WAGGLE_OTLP_NUMBER_TEXT_HPP
 
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
-#include <string_view>
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
 constexpr std::uint64_t kEachByte = 0x0101010101010101U;
+constexpr std::uint64_t kEightZeros = kEachByte * '0';
+constexpr std::uint64_t kEightDigits = 100000000U;  // the least number that needs nine
 
-// Loads `size` bytes, at most eight, the first into the lowest byte; zeros fill the rest.
+// The most that write_number() and write_float64() may touch.
+constexpr std::size_t kLongestNumber = 32;
+
+inline void store_word(char* to, std::uint64_t word) noexcept {
+  std::memcpy(to, &word, sizeof(word));
+}
+
+// Returns the eight lowercase hexadecimal digits of a number, the first in the lowest byte.
+inline std::uint64_t hex_digits(std::uint32_t number) noexcept {
+  std::uint64_t digits = std::uint64_t{number} << 32 | number >> 16;
+  digits = (digits & 0x000000ff000000ff) << 16 | (digits & 0x0000ff000000ff00) >> 8;
+  digits = (digits & 0x000f000f000f000f) << 8 | (digits & 0x00f000f000f000f0) >> 4;
+  const std::uint64_t is_letter = (digits + kEachByte * 6) >> 4 & kEachByte;
+  return digits + kEightZeros + is_letter * ('a' - '0' - 10);
+}
+
+// Returns the eight decimal digits of a number below 100,000,000, the first in the lowest byte: the
+// number is cut in halves three times, all parts of a step at once.
+inline std::uint64_t decimal_digits(std::uint64_t number) noexcept {
+  const std::uint64_t fours = number / 10000 | (number % 10000) << 32;
+  const std::uint64_t hundreds = (fours * 10486) >> 20 & 0x0000007f0000007f;
+  const std::uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
+  const std::uint64_t tens = (twos * 103) >> 10 & 0x000f000f000f000f;
+  return (tens | (twos - tens * 10) << 8) + kEightZeros;
+}
+
+// Returns how many of the digits before the last `needed` ones are zeros, at the front.
+inline unsigned leading_zeros(std::uint64_t digits, unsigned needed) noexcept {
+  const std::uint64_t last_counts = std::uint64_t{1} << (8 - needed) * 8;
+  return static_cast<unsigned>(__builtin_ctzll((digits ^ kEightZeros) | last_counts)) / 8;
+}
+
+// Writes a number and returns where it ends.
+inline char* write_number(char* to, std::uint64_t number) noexcept {
+  if (number >= kEightDigits) return std::to_chars(to, to + kLongestNumber, number).ptr;
+  const std::uint64_t digits = decimal_digits(number);
+  const unsigned zeros = leading_zeros(digits, 1);
+  store_word(to, digits >> zeros * 8);
+  return to + 8 - zeros;
+}
+
+inline char* write_number(char* to, std::int64_t number) noexcept {
+  const auto bits = static_cast<std::uint64_t>(number);
+  if (number >= 0) return write_number(to, bits);
+  *to++ = '-';
+  return write_number(to, 0 - bits);
+}
+
+// Writes `thousandths` / 1000, which is below 100,000, without zeros that say nothing.
+inline char* write_thousandths(char* to, std::uint64_t thousandths) noexcept {
+  const std::uint64_t digits = decimal_digits(thousandths);
+  const unsigned zeros = leading_zeros(digits, 4);
+  store_word(to, digits >> zeros * 8);
+  to += 5 - zeros;
+  const std::uint64_t decimals = (digits ^ kEightZeros) >> 40;
+  if (decimals == 0) return to;
+  *to++ = '.';
+  store_word(to, digits >> 40);
+  return to + 8 - static_cast<unsigned>(__builtin_clzll(decimals)) / 8;
+}
+
+// Writes a finite number in the shortest form that reads back the same, whatever the locale, and
+// returns where it ends. Prices and ratios, which commonly have three decimals at most, need no
+// search for that form: no two doubles are as close to one decimal of up to 15 digits.
+inline char* write_float64(char* to, double number) noexcept {
+  const double magnitude = std::fabs(number);
+  if (magnitude < 100000) {
+    const auto thousandths = static_cast<std::uint64_t>(magnitude * 1000 + 0.5);
+    if (static_cast<double>(thousandths) / 1000 == magnitude) {
+      if (std::signbit(number)) *to++ = '-';
+      return write_thousandths(to, thousandths);
+    }
+  }
+  return std::to_chars(to, to + kLongestNumber, number).ptr;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_NUMBER_TEXT_HPP
+
+// ---- waggle/otlp/json_pieces.hpp ----
+
+// Short pieces of JSON, each written where the caller has room for it. They return where they end:
+// so that place stays in a register from one piece to the next.
+#ifndef WAGGLE_OTLP_JSON_PIECES_HPP
+#define WAGGLE_OTLP_JSON_PIECES_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Writes what is JSON already.
+template <std::size_t size>
+WAGGLE_INLINE char* write_json(char* to, const char (&json)[size]) noexcept {
+  std::memcpy(to, json, size - 1);
+  return to + size - 1;
+}
+
+inline char* write_hex_digits(char* to, std::uint64_t value) noexcept {
+  store_word(to, hex_digits(static_cast<std::uint32_t>(value >> 32)));
+  store_word(to + 8, hex_digits(static_cast<std::uint32_t>(value)));
+  return to + 16;
+}
+
+// Each writes its value between quotes: ids as OTLP/JSON has them, in hexadecimal digits, and
+// 64-bit numbers as protobuf's JSON mapping has them.
+inline char* write_quoted(char* to, TraceId id) noexcept {
+  *to = '"';
+  to = write_hex_digits(write_hex_digits(to + 1, id.high), id.low);
+  return write_json(to, "\"");
+}
+
+inline char* write_quoted(char* to, SpanId id) noexcept {
+  *to = '"';
+  return write_json(write_hex_digits(to + 1, id.value), "\"");
+}
+
+template <class Number>
+char* write_quoted_number(char* to, Number value) noexcept {
+  *to = '"';
+  return write_json(write_number(to + 1, value), "\"");
+}
+
+// The same, fastest for a time of our days, which has 19 digits.
+inline char* write_quoted_time(char* to, std::uint64_t value) noexcept {
+  constexpr std::uint64_t kLeast = 1000000000000000000U;
+  if (value - kLeast >= 9 * kLeast) return write_quoted_number(to, value);
+  const std::uint64_t first_eleven = value / kEightDigits;
+  *to = '"';
+  // The first three digits come as the last of eight; the zeros before them are overwritten.
+  store_word(to + 1, decimal_digits(first_eleven / kEightDigits) >> 40);
+  store_word(to + 4, decimal_digits(first_eleven % kEightDigits));
+  store_word(to + 12, decimal_digits(value % kEightDigits));
+  return write_json(to + 20, "\"");
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_JSON_PIECES_HPP
+
+// ---- waggle/otlp/json_text.hpp ----
+
+// The inside of a JSON string, any bytes given: plain ASCII a word of eight bytes at once, the rest
+// escaped or mended (RFC 8259, section 7; what is not UTF-8 becomes U+FFFD).
+#ifndef WAGGLE_OTLP_JSON_TEXT_HPP
+#define WAGGLE_OTLP_JSON_TEXT_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+inline std::uint64_t load_word(const char* from) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, from, sizeof(word));
+  return word;
+}
+
+// Loads `size` bytes, fewer than eight, the first into the lowest byte; zeros fill the rest.
 inline std::uint64_t load_bytes(const char* from, std::size_t size) noexcept {
   std::uint64_t word = 0;
-  if (size >= 8) {
-    std::memcpy(&word, from, 8);
-  } else if (size >= 4) {
+  if (size >= 4) {
     std::uint32_t low = 0;
     std::uint32_t high = 0;
     std::memcpy(&low, from, 4);
@@ -7774,40 +7943,137 @@ inline std::uint64_t load_bytes(const char* from, std::size_t size) noexcept {
   return word;
 }
 
-// Returns how many of the word's bytes, the lowest first, JSON takes as they are: not a quote, a
-// backslash or a control character, and ASCII. Each term marks the bytes it looks for, and perhaps
-// some behind the first of them, never one before it.
-inline std::size_t count_plain_bytes(std::uint64_t word) noexcept {
+// Marks, by its highest bit, each byte that JSON does not take as it is: a quote, a backslash, a
+// control character, or none of ASCII. Bytes behind the first of them may be marked too, none
+// before it.
+inline std::uint64_t marked_bytes(std::uint64_t word) noexcept {
   const std::uint64_t quote = word ^ (kEachByte * '"');
   const std::uint64_t backslash = word ^ (kEachByte * '\\');
   const std::uint64_t marks = ((quote - kEachByte) & ~quote) |
                               ((backslash - kEachByte) & ~backslash) |
                               ((word - kEachByte * 0x20) & ~word) | word;
-  const std::uint64_t special = marks & (kEachByte * 0x80);
-  return special == 0 ? 8 : static_cast<std::size_t>(__builtin_ctzll(special)) / 8;
+  return marks & (kEachByte * 0x80);
 }
 
-// Returns the eight lowercase hexadecimal digits of a number, the first in the lowest byte.
-inline std::uint64_t hex_digits(std::uint32_t number) noexcept {
-  std::uint64_t digits = std::uint64_t{number} << 32 | number >> 16;
-  digits = (digits & 0x000000ff000000ff) << 16 | (digits & 0x0000ff000000ff00) >> 8;
-  digits = (digits & 0x000f000f000f000f) << 8 | (digits & 0x00f000f000f000f0) >> 4;
-  const std::uint64_t is_letter = (digits + kEachByte * 6) >> 4 & kEachByte;
-  return digits + kEachByte * '0' + is_letter * ('a' - '0' - 10);
+// Returns how many of the word's bytes, the lowest first, JSON takes as they are.
+inline std::size_t count_plain_bytes(std::uint64_t word) noexcept {
+  const std::uint64_t marks = marked_bytes(word);
+  return marks == 0 ? 8 : static_cast<std::size_t>(__builtin_ctzll(marks)) / 8;
 }
 
-// Returns the eight decimal digits of a number below 100,000,000, the first in the lowest byte: the
-// number is cut in halves three times, all parts of a step at once.
-inline std::uint64_t decimal_digits(std::uint64_t number) noexcept {
-  const std::uint64_t fours = number / 10000 | (number % 10000) << 32;
-  const std::uint64_t hundreds = (fours * 10486) >> 20 & 0x0000007f0000007f;
-  const std::uint64_t twos = hundreds | (fours - hundreds * 100) << 16;
-  const std::uint64_t tens = (twos * 103) >> 10 & 0x000f000f000f000f;
-  return (tens | (twos - tens * 10) << 8) + kEachByte * '0';
+// Copies a text, and up to seven bytes more than it has room; tells whether JSON takes it as it is.
+inline bool copy_plain(std::string_view text, char* to) noexcept {
+  if (text.size() < 8) {
+    const std::uint64_t word = load_bytes(text.data(), text.size());
+    store_word(to, word);
+    // What fills the word up is no mark.
+    return marked_bytes(word | (kEachByte * ' ' << text.size() * 8)) == 0;
+  }
+  std::uint64_t marks = 0;
+  const std::size_t last = text.size() - 8;
+  for (std::size_t at = 0; at < last; at += 8) {
+    const std::uint64_t word = load_word(text.data() + at);
+    store_word(to + at, word);
+    marks |= marked_bytes(word);
+  }
+  const std::uint64_t word = load_word(text.data() + last);
+  store_word(to + last, word);
+  return (marks | marked_bytes(word)) == 0;
 }
+
+// A string of more bytes is written in parts.
+constexpr std::size_t kShortText = 64;
+
+// Writes a string with its quotes; null, with nothing written that counts, if it is long or has to
+// be escaped.
+inline char* write_short_string(char* to, std::string_view text) noexcept {
+  if (text.size() > kShortText || !copy_plain(text, to + 1)) return nullptr;
+  *to = '"';
+  to[1 + text.size()] = '"';
+  return to + text.size() + 2;
+}
+
+inline char* copy_sequence(std::string_view& text, char* to) noexcept {
+  const Utf8Sequence sequence = first_utf8_sequence(text);
+  const std::string_view valid =
+      sequence.is_valid ? text.substr(0, sequence.length) : kReplacementCharacter;
+  std::memcpy(to, valid.data(), valid.size());
+  text.remove_prefix(sequence.length);
+  return to + valid.size();
+}
+
+// Writes what stands for the beginning of `text`, and takes that away.
+inline char* escape(std::string_view& text, char* to) noexcept {
+  const auto byte = static_cast<unsigned char>(text.front());
+  if (byte >= 0x80) return copy_sequence(text, to);
+  text.remove_prefix(1);
+  *to++ = '\\';
+  switch (byte) {
+    case '"':
+    case '\\':
+      *to++ = static_cast<char>(byte);
+      return to;
+    case '\n':
+      *to++ = 'n';
+      return to;
+    case '\r':
+      *to++ = 'r';
+      return to;
+    case '\t':
+      *to++ = 't';
+      return to;
+    default:
+      to[0] = 'u';
+      to[1] = '0';
+      to[2] = '0';
+      to[3] = static_cast<char>('0' + (byte >> 4));
+      to[4] = "0123456789abcdef"[byte & 15];
+      return to + 5;
+  }
+}
+
+// Writes up to eight plain bytes of `text`, which is not empty, and what comes after them if it has
+// to be looked at; takes away what was written. At most 14 bytes.
+inline char* escape_some(std::string_view& text, char* to) noexcept {
+  const std::size_t size = text.size() < 8 ? text.size() : 8;
+  const std::uint64_t word = size == 8 ? load_word(text.data()) : load_bytes(text.data(), size);
+  store_word(to, word);
+  // The zeros behind a short end are no plain bytes either.
+  const std::size_t plain = count_plain_bytes(word);
+  text.remove_prefix(plain);
+  to += plain;
+  return plain == size ? to : escape(text, to);
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_JSON_TEXT_HPP
+
+// ---- waggle/otlp/json_writer.hpp ----
+
+// Writes JSON by appending: no tree, no look-up, no allocation once the text has been as long
+// before. Any bytes in any string give valid JSON. Pieces are gathered in a block of a few
+// kilobytes, so that most appends are a comparison and a copy of known size.
+#ifndef WAGGLE_OTLP_JSON_WRITER_HPP
+#define WAGGLE_OTLP_JSON_WRITER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
 
 class JsonWriter {
  public:
+  // The most that one piece may take.
+  static constexpr std::size_t kLongestPiece = 256;
+
   void clear() noexcept {
     text_.clear();
     pending_ = 0;
@@ -7828,6 +8094,20 @@ class JsonWriter {
 
   void reserve(std::size_t bytes) { text_.reserve(bytes); }
 
+  // Appends what `write` puts there, given where; it returns where that ends.
+  template <class Write>
+  WAGGLE_INLINE void piece(Write&& write) {
+    advance(write(room()));
+  }
+
+  // The same, if it is not null what that returns; else tells so.
+  template <class Write>
+  WAGGLE_INLINE bool try_piece(Write&& write) {
+    const char* const end = write(room());
+    if (end != nullptr) advance(end);
+    return end != nullptr;
+  }
+
   // Appends text that is JSON already.
   WAGGLE_INLINE void raw(std::string_view json) {
     if (json.size() > kLongestPiece) return append(json);
@@ -7837,57 +8117,21 @@ class JsonWriter {
 
   // Appends a string with its quotes; what is not UTF-8 becomes U+FFFD.
   void string(std::string_view value) {
-    char* to = room();
-    *to++ = '"';
-    while (!value.empty()) {
-      if (to > block_ + kBlock - kLongestPiece) to = flush_up_to(to);
-      to = copy_some(value, to);
-    }
-    *to++ = '"';
-    pending_ = static_cast<std::size_t>(to - block_);
+    if (!try_piece([&](char* to) { return write_short_string(to, value); })) any_string(value);
   }
 
-  // Appends a 64-bit number as OTLP has it: between quotes (protobuf's JSON mapping).
-  void int64(std::int64_t value) { quoted_number(value); }
-
-  // The same; a time of our days, which has 19 digits, is the fastest.
-  void uint64(std::uint64_t value) {
-    constexpr std::uint64_t kLeast = 1000000000000000000U;
-    if (value - kLeast >= 9 * kLeast) return quoted_number(value);
-    constexpr std::uint64_t kEightDigits = 100000000U;
-    const std::uint64_t first_eleven = value / kEightDigits;
-    char* to = room();
-    to[0] = '"';
-    // The first three digits come as the last of eight; the zeros before them are overwritten.
-    store(to + 1, decimal_digits(first_eleven / kEightDigits) >> 40);
-    store(to + 4, decimal_digits(first_eleven % kEightDigits));
-    store(to + 12, decimal_digits(value % kEightDigits));
-    to[20] = '"';
-    pending_ += 21;
-  }
+  // Appends a 64-bit number as OTLP has it: between quotes.
+  void int64(std::int64_t value) { advance(write_quoted_number(room(), value)); }
+  void uint64(std::uint64_t value) { advance(write_quoted_time(room(), value)); }
 
   // Appends a number of up to 32 bits.
-  void uint32(std::uint32_t value) { advance(std::to_chars(room(), end_of_room(), value).ptr); }
+  void uint32(std::uint32_t value) { advance(write_number(room(), std::uint64_t{value})); }
 
-  // Appends a finite double, in the shortest form that reads back the same, whatever the locale.
-  void float64(double value) { advance(std::to_chars(room(), end_of_room(), value).ptr); }
+  // Appends a finite double.
+  void float64(double value) { advance(write_float64(room(), value)); }
 
-  void id(TraceId trace_id) {
-    char* to = room();
-    to[0] = '"';
-    write_id(to + 1, trace_id.high);
-    write_id(to + 17, trace_id.low);
-    to[33] = '"';
-    pending_ += 34;
-  }
-
-  void id(SpanId span_id) {
-    char* to = room();
-    to[0] = '"';
-    write_id(to + 1, span_id.value);
-    to[17] = '"';
-    pending_ += 18;
-  }
+  void id(TraceId trace_id) { advance(write_quoted(room(), trace_id)); }
+  void id(SpanId span_id) { advance(write_quoted(room(), span_id)); }
 
   // Appends bytes in base64 with padding (RFC 4648, section 4).
   void base64(std::string_view bytes) {
@@ -7899,88 +8143,45 @@ class JsonWriter {
 
  private:
   static constexpr std::size_t kBlock = 4096;
-  // The most that one step writes; as much room there is behind room().
-  static constexpr std::size_t kLongestPiece = 64;
 
   // Returns where the next kLongestPiece bytes may be written.
   WAGGLE_INLINE char* room() {
     if (pending_ > kBlock - kLongestPiece) flush();
     return block_ + pending_;
   }
-  char* end_of_room() noexcept { return block_ + pending_ + kLongestPiece; }
+  // The same, after what stands before `to`.
+  char* room_behind(const char* to) {
+    advance(to);
+    return room();
+  }
   void advance(const char* end) noexcept { pending_ = static_cast<std::size_t>(end - block_); }
 
   WAGGLE_OUT_OF_LINE void flush() {
     text_.append(block_, pending_);
     pending_ = 0;
   }
-  char* flush_up_to(const char* end) {
-    advance(end);
-    flush();
-    return block_;
-  }
   void append(std::string_view json) {
     flush();
     text_.append(json);
   }
 
-  static void store(char* to, std::uint64_t word) noexcept { std::memcpy(to, &word, sizeof(word)); }
-
-  static void write_id(char* to, std::uint64_t value) noexcept {
-    store(to, hex_digits(static_cast<std::uint32_t>(value >> 32)));
-    store(to + 8, hex_digits(static_cast<std::uint32_t>(value)));
-  }
-
-  // Writes up to eight plain bytes of `value` and what comes after them if it has to be looked at;
-  // takes away what was written. At most 14 bytes.
-  static char* copy_some(std::string_view& value, char* to) noexcept {
-    const std::size_t size = value.size() < 8 ? value.size() : 8;
-    const std::uint64_t word = load_bytes(value.data(), size);
-    store(to, word);
-    // The zeros behind a short end are no plain bytes either.
-    const std::size_t plain = count_plain_bytes(word);
-    value.remove_prefix(plain);
-    to += plain;
-    return plain == size ? to : escape(value, to);
-  }
-
-  // Writes what stands for the beginning of `value`, and takes that away.
-  static char* escape(std::string_view& value, char* to) noexcept {
-    const auto byte = static_cast<unsigned char>(value.front());
-    if (byte >= 0x80) return copy_sequence(value, to);
-    value.remove_prefix(1);
-    *to++ = '\\';
-    switch (byte) {
-      case '"':
-      case '\\':
-        *to++ = static_cast<char>(byte);
-        return to;
-      case '\n':
-        *to++ = 'n';
-        return to;
-      case '\r':
-        *to++ = 'r';
-        return to;
-      case '\t':
-        *to++ = 't';
-        return to;
-      default:
-        to[0] = 'u';
-        to[1] = '0';
-        to[2] = '0';
-        to[3] = static_cast<char>('0' + (byte >> 4));
-        to[4] = "0123456789abcdef"[byte & 15];
-        return to + 5;
+  // Appends a string of any length and any bytes.
+  WAGGLE_OUT_OF_LINE void any_string(std::string_view value) {
+    char* to = room();
+    *to++ = '"';
+    while (!value.empty()) {
+      to = room_behind(to);
+      const std::string_view part = value.substr(0, kShortText);
+      if (copy_plain(part, to)) {
+        to += part.size();
+        value.remove_prefix(part.size());
+        continue;
+      }
+      const std::size_t rest = value.size() - part.size();
+      while (value.size() > rest) to = escape_some(value, room_behind(to));
     }
-  }
-
-  static char* copy_sequence(std::string_view& value, char* to) noexcept {
-    const Utf8Sequence sequence = first_utf8_sequence(value);
-    const std::string_view text =
-        sequence.is_valid ? value.substr(0, sequence.length) : kReplacementCharacter;
-    std::memcpy(to, text.data(), text.size());
-    value.remove_prefix(sequence.length);
-    return to + text.size();
+    *to++ = '"';
+    advance(to);
   }
 
   // Writes one to three bytes as four digits.
@@ -7999,15 +8200,6 @@ class JsonWriter {
     pending_ += 4;
   }
 
-  template <class Number>
-  void quoted_number(Number value) {
-    char* to = room();
-    to[0] = '"';
-    to = std::to_chars(to + 1, end_of_room(), value).ptr;
-    *to++ = '"';
-    advance(to);
-  }
-
   std::string text_;
   std::size_t pending_ = 0;
   char block_[kBlock];
@@ -8019,6 +8211,133 @@ class JsonWriter {
 
 #endif  // WAGGLE_OTLP_JSON_WRITER_HPP
 
+// ---- waggle/otlp/key_fragments.hpp ----
+
+// What stands before an attribute's value, ready-made: the same few keys come again in every span.
+#ifndef WAGGLE_OTLP_KEY_FRAGMENTS_HPP
+#define WAGGLE_OTLP_KEY_FRAGMENTS_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Returns what a scalar's AnyValue begins with; empty for the kinds that are none.
+inline std::string_view value_opening(ValueTag tag) noexcept {
+  switch (tag) {
+    case ValueTag::Boolean:
+      return R"({"boolValue":)";
+    case ValueTag::Int64:
+      return R"({"intValue":)";
+    case ValueTag::Double:
+      return R"({"doubleValue":)";
+    case ValueTag::Text:
+    case ValueTag::MangledType:
+    case ValueTag::Unsigned:
+      return R"({"stringValue":)";
+    case ValueTag::Bytes:
+      return R"({"bytesValue":)";
+    default:
+      return {};
+  }
+}
+
+// All that tells an attribute's key from others, and its kind of value, in a few words: the key's
+// bytes, those where its parts overlap twice.
+struct KeyIdentity {
+  static constexpr std::size_t kLongestKey = 32;
+
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint64_t second = 0;
+  std::uint64_t third = 0;
+  std::uint64_t kind = 0;
+
+  KeyIdentity() noexcept = default;
+
+  // For keys of up to kLongestKey bytes.
+  KeyIdentity(std::string_view key, ValueTag tag) noexcept
+      : kind(key.size() << 8 | static_cast<std::uint64_t>(tag)) {
+    const char* const begin = key.data();
+    const char* const end = begin + key.size();
+    if (key.size() < 8) {
+      first = load_bytes(begin, key.size());
+      return;
+    }
+    first = load_word(begin);
+    last = load_word(end - 8);
+    if (key.size() <= 16) return;
+    second = load_word(begin + 8);
+    third = load_word(end - 16);
+  }
+
+  bool operator==(const KeyIdentity& other) const noexcept {
+    return ((first ^ other.first) | (last ^ other.last) | (second ^ other.second) |
+            (third ^ other.third) | (kind ^ other.kind)) == 0;
+  }
+
+  std::uint64_t hash() const noexcept {
+    const std::uint64_t sum = first + last * 0x9e3779b97f4a7c15U + kind;
+    return (sum ^ sum >> 32) * 0xbf58476d1ce4e5b9U;
+  }
+};
+
+// What stands before a value: `{"key":"order.id","value":{"intValue":`.
+struct KeyFragment {
+  static constexpr std::size_t kLongest = 80;
+
+  KeyIdentity identity;
+  std::size_t size = 0;  // 0: there is none
+  char text[kLongest] = {};
+};
+
+// A table in which each key has one place; keys that share theirs push each other out, which costs
+// no more than to write them.
+class KeyFragments {
+ public:
+  // Returns the fragment of a key and a kind of value, null if there is none: the key is too long
+  // or has to be escaped, or the value is no scalar. Valid until the next call.
+  const KeyFragment* find(std::string_view key, ValueTag tag) noexcept {
+    if (key.size() > KeyIdentity::kLongestKey) return nullptr;
+    const KeyIdentity identity(key, tag);
+    KeyFragment& fragment = fragments_[identity.hash() >> (64 - kBitsOfPlace)];
+    if (!(fragment.identity == identity)) make(fragment, key, tag);
+    return fragment.size != 0 ? &fragment : nullptr;
+  }
+
+ private:
+  static constexpr int kBitsOfPlace = 7;
+
+  // Makes the identity anew: one whose address is taken would not stay in registers.
+  WAGGLE_OUT_OF_LINE static void make(KeyFragment& fragment, std::string_view key,
+                                      ValueTag tag) noexcept {
+    const std::string_view opening = value_opening(tag);
+    fragment.identity = KeyIdentity(key, tag);
+    fragment.size = 0;
+    char* to = append(fragment.text, R"({"key":")");
+    if (opening.empty() || !copy_plain(key, to)) return;
+    to = append(append(to + key.size(), R"(","value":)"), opening);
+    fragment.size = static_cast<std::size_t>(to - fragment.text);
+  }
+
+  static char* append(char* to, std::string_view text) noexcept {
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+  }
+
+  KeyFragment fragments_[std::size_t{1} << kBitsOfPlace];
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_KEY_FRAGMENTS_HPP
+
 // ---- waggle/otlp/attribute_writer.hpp ----
 
 // Writes lists of attributes as OTLP/JSON: KeyValue and AnyValue of every kind, nested to any depth
@@ -8028,6 +8347,7 @@ class JsonWriter {
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace waggle {
@@ -8051,16 +8371,17 @@ class AttributeWriter {
 
   void add(const AttributeView& attribute) {
     if (is_left_out(attribute.value)) return;
-    begin_pair(attribute.key);
-    value(attribute.value, 1);
-    json_.raw("}");
+    const KeyFragment* fragment = fragments_.find(attribute.key, attribute.value.tag());
+    if (fragment == nullptr || !add_short(*fragment, attribute.value)) {
+      json_.piece([this](char* to) { return separated(to); });
+      element(attribute, true, 1);
+    }
+    is_empty_ = false;
   }
 
   void add(std::string_view key, std::int64_t number) {
-    begin_pair(key);
-    json_.raw(R"({"intValue":)");
-    json_.int64(number);
-    json_.raw("}}");
+    const std::string_view bytes(reinterpret_cast<const char*>(&number), sizeof(number));
+    add({key, {ValueTag::Int64, bytes}});
   }
 
   void close() {
@@ -8075,17 +8396,6 @@ class AttributeWriter {
   // parser commonly takes a hundred.
   static constexpr int kDeepest = 30;
 
-  void begin_pair(std::string_view key) {
-    if (is_empty_) {
-      json_.raw(R"(,"attributes":[{"key":)");
-    } else {
-      json_.raw(R"(,{"key":)");
-    }
-    is_empty_ = false;
-    json_.string(key);
-    json_.raw(R"(,"value":)");
-  }
-
   bool is_left_out(const ValueView& value) noexcept {
     const bool is_left_out = options_.omit_non_finite && value.tag() == ValueTag::Double &&
                              !std::isfinite(value.float64());
@@ -8093,43 +8403,53 @@ class AttributeWriter {
     return is_left_out;
   }
 
-  void value(const ValueView& value, int depth) {
+  char* separated(char* to) const noexcept {
+    return is_empty_ ? write_json(to, R"(,"attributes":[)") : write_json(to, ",");
+  }
+
+  // Adds an attribute by its fragment; false if its value is none of the short ones.
+  bool add_short(const KeyFragment& fragment, const ValueView& value) {
+    return json_.try_piece([&](char* to) -> char* {
+      to = separated(to);
+      std::memcpy(to, fragment.text, KeyFragment::kLongest);
+      to = write_short(to + fragment.size, value);
+      return to != nullptr ? write_json(to, "}}") : nullptr;
+    });
+  }
+
+  // Writes a scalar that is one piece; null if it is none.
+  static char* write_short(char* to, const ValueView& value) noexcept {
     switch (value.tag()) {
-      case ValueTag::Empty:
-        return json_.raw("{}");
       case ValueTag::Boolean:
-        return json_.raw(value.boolean() ? R"({"boolValue":true})" : R"({"boolValue":false})");
+        return value.boolean() ? write_json(to, "true") : write_json(to, "false");
       case ValueTag::Int64:
-        json_.raw(R"({"intValue":)");
-        json_.int64(value.int64());
-        break;
+        return write_quoted_number(to, value.int64());
       case ValueTag::Unsigned:
-        json_.raw(R"({"stringValue":)");
-        json_.uint64(value.word());
-        break;
+        return write_quoted_number(to, value.word());
       case ValueTag::Double:
-        json_.raw(R"({"doubleValue":)");
-        float64(value.float64());
-        break;
+        return std::isfinite(value.float64()) ? write_float64(to, value.float64()) : nullptr;
       case ValueTag::Text:
       case ValueTag::MangledType:
-        json_.raw(R"({"stringValue":)");
-        json_.string(value.text());
-        break;
-      case ValueTag::Bytes:
-        json_.raw(R"({"bytesValue":)");
-        json_.base64(value.text());
-        break;
-      case ValueTag::Array:
-        return elements(value, depth, R"({"arrayValue":{)");
-      case ValueTag::Map:
-        return elements(value, depth, R"({"kvlistValue":{)");
+        return write_short_string(to, value.text());
+      default:
+        return nullptr;
     }
+  }
+
+  void value(const ValueView& value, int depth) {
+    if (value.tag() == ValueTag::Array) return elements(value, depth, R"({"arrayValue":{)");
+    if (value.tag() == ValueTag::Map) return elements(value, depth, R"({"kvlistValue":{)");
+    if (value.tag() == ValueTag::Empty) return json_.raw("{}");
+    json_.raw(value_opening(value.tag()));
+    if (!json_.try_piece([&](char* to) { return write_short(to, value); })) write_rest(value);
     json_.raw("}");
   }
 
-  void float64(double number) {
-    if (std::isfinite(number)) return json_.float64(number);
+  // Writes a scalar that may be long, or no number.
+  void write_rest(const ValueView& value) {
+    if (value.tag() == ValueTag::Bytes) return json_.base64(value.text());
+    if (value.tag() != ValueTag::Double) return json_.string(value.text());
+    const double number = value.float64();
     json_.raw(std::isnan(number) ? R"("NaN")" : number > 0 ? R"("Infinity")" : R"("-Infinity")");
   }
 
@@ -8158,6 +8478,7 @@ class AttributeWriter {
 
   JsonWriter& json_;
   const OtlpEncoderOptions options_;
+  KeyFragments fragments_;
   bool is_empty_ = true;
   std::uint64_t omitted_values_ = 0;
 };
@@ -8258,6 +8579,49 @@ class BodyParts {
 }  // namespace waggle
 
 #endif  // WAGGLE_OTLP_BODY_PARTS_HPP
+
+// ---- waggle/otlp/span_pieces.hpp ----
+
+// The parts of a span that are of bounded length, each one piece: who it is, what kind, when.
+#ifndef WAGGLE_OTLP_SPAN_PIECES_HPP
+#define WAGGLE_OTLP_SPAN_PIECES_HPP
+
+#include <cstdint>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// The low byte is W3C's; bit 8 says that bit 9 tells whether the context is remote.
+inline char* write_flags(char* to, std::uint8_t trace_flags, bool is_remote) noexcept {
+  const std::uint64_t flags = trace_flags | 0x100U | (is_remote ? 0x200U : 0U);
+  return write_number(write_json(to, R"(,"flags":)"), flags);
+}
+
+// Writes what a span's object begins with.
+inline char* write_ids(char* to, const FinishedSpan& span) noexcept {
+  to = write_quoted(write_json(to, R"({"traceId":)"), span.trace_id);
+  to = write_quoted(write_json(to, R"(,"spanId":)"), span.span_id);
+  if (span.parent_id.is_valid()) {
+    to = write_quoted(write_json(to, R"(,"parentSpanId":)"), span.parent_id);
+  }
+  return write_flags(to, span.trace_flags, span.parent_is_remote);
+}
+
+inline char* write_kind_and_times(char* to, const FinishedSpan& span) noexcept {
+  to = write_json(to, R"(,"kind":)");
+  to = write_number(to, static_cast<std::uint64_t>(span.kind));
+  to = write_json(to, R"(,"startTimeUnixNano":)");
+  to = write_quoted_time(to, span.start_unix_nanoseconds);
+  to = write_json(to, R"(,"endTimeUnixNano":)");
+  return write_quoted_time(to, span.end_unix_nanoseconds);
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_OTLP_SPAN_PIECES_HPP
 
 // ---- waggle/otlp/encoder.hpp ----
 
@@ -8430,20 +8794,10 @@ class OtlpEncoder {
   // ---- spans ----
 
   void write_span(const FinishedSpan& span) {
-    json_.raw(R"({"traceId":)");
-    json_.id(span.trace_id);
-    json_.raw(R"(,"spanId":)");
-    json_.id(span.span_id);
+    json_.piece([&](char* to) { return detail::write_ids(to, span); });
     if (!span.trace_state.empty()) text_field(R"(,"traceState":)", span.trace_state);
-    if (span.parent_id.is_valid()) {
-      json_.raw(R"(,"parentSpanId":)");
-      json_.id(span.parent_id);
-    }
-    flags(span.trace_flags, span.parent_is_remote);
     text_field(R"(,"name":)", span.name);
-    count(R"(,"kind":)", static_cast<std::uint32_t>(span.kind));
-    time(R"(,"startTimeUnixNano":)", span.start_unix_nanoseconds);
-    time(R"(,"endTimeUnixNano":)", span.end_unix_nanoseconds);
+    json_.piece([&](char* to) { return detail::write_kind_and_times(to, span); });
     span_attributes(span);
     count(R"(,"droppedAttributesCount":)", span.dropped_attributes);
     events(span);
@@ -8452,12 +8806,6 @@ class OtlpEncoder {
     count(R"(,"droppedLinksCount":)", span.dropped_links);
     status(span);
     json_.raw("}");
-  }
-
-  // The low byte is W3C's; bit 8 says that bit 9 tells whether the context is remote.
-  void flags(std::uint8_t trace_flags, bool is_remote) {
-    json_.raw(R"(,"flags":)");
-    json_.uint32(trace_flags | 0x100U | (is_remote ? 0x200U : 0U));
   }
 
   void span_attributes(const FinishedSpan& span) {
@@ -8498,7 +8846,8 @@ class OtlpEncoder {
       json_.raw(R"(,"spanId":)");
       json_.id(link.span_id);
       if (!link.trace_state.empty()) text_field(R"(,"traceState":)", link.trace_state);
-      flags(link.trace_flags, link.is_remote);
+      json_.piece(
+          [&](char* to) { return detail::write_flags(to, link.trace_flags, link.is_remote); });
       nested(link.attributes, link.dropped_attributes);
     }
     json_.raw("]");
@@ -11394,6 +11743,11 @@ class ValueLimit {
   ValueLimit(const EffectiveLimits& limits, TextArena& texts) noexcept
       : length_(limits.value_length), depth_(limits.value_depth), texts_(texts) {}
 
+  // Tells, at a glance, of most of the values that stay as they are.
+  bool is_within(const ValueView& value) const noexcept {
+    return !is_list(value) && value.text().size() <= length_;
+  }
+
   // Returns the value within its limits: the same, a part of it, or one kept in the arena. What
   // stands at the top is at depth 1; what is too deep becomes the empty value.
   ValueView limited(const ValueView& value, std::size_t depth = 1) const {
@@ -11483,30 +11837,29 @@ class AttributeRules {
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a
   // key counts, also beyond the limit; a new key beyond it is discarded and counted.
   void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
-           std::string_view key, ValueView value, std::uint32_t& dropped) const {
+           std::string_view key, const ValueView& value, std::uint32_t& dropped) const {
     if (key.empty()) {
       ++dropped;
       return;
     }
-    value = exported(value);
+    const bool stays = limit_.is_within(value) && value.tag() != ValueTag::MangledType;
+    const ValueView exported = stays ? value : changed(value);
     for (std::size_t index = first; index < list.size(); ++index) {
       if (list[index].key != key) continue;
-      list[index].value = value;
+      list[index].value = exported;
       return;
     }
     if (list.size() - first >= limit) {
       ++dropped;
     } else {
-      list.push_back({key, value});
+      list.push_back({key, exported});
     }
   }
 
  private:
-  ValueView exported(ValueView value) const {
-    if (value.tag() == ValueTag::MangledType) {
-      value = {ValueTag::Text, texts_.keep(demangled(value.text()))};
-    }
-    return limit_.limited(value);
+  WAGGLE_OUT_OF_LINE ValueView changed(const ValueView& value) const {
+    if (value.tag() != ValueTag::MangledType) return limit_.limited(value);
+    return limit_.limited({ValueTag::Text, texts_.keep(demangled(value.text()))});
   }
 
   const ValueLimit limit_;
@@ -11518,6 +11871,58 @@ class AttributeRules {
 }  // namespace waggle
 
 #endif  // WAGGLE_COLLECT_ATTRIBUTE_RULES_HPP
+
+// ---- waggle/collect/record_contents.hpp ----
+
+// How much there is in records that were not read yet, so that lists can have their size at once.
+#ifndef WAGGLE_COLLECT_RECORD_CONTENTS_HPP
+#define WAGGLE_COLLECT_RECORD_CONTENTS_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Counts what is in some records, at most.
+struct RecordContents {
+  std::size_t attributes = 0;
+  std::size_t nested_attributes = 0;
+  std::size_t events = 0;
+  std::size_t links = 0;
+
+  // Adds a record, of whose baggage that many entries become attributes at most.
+  void add(std::string_view record, std::size_t baggage_names) {
+    for_each_chunk(record.substr(sizeof(RecordHeader)),
+                   [&](const ChunkHeader& chunk, std::string_view, std::string_view) {
+                     if (chunk.kind == ChunkKind::Attribute) {
+                       ++attributes;
+                     } else if (chunk.kind == ChunkKind::Event) {
+                       ++events;
+                     } else if (chunk.kind == ChunkKind::Link) {
+                       ++links;
+                     } else if (chunk.kind == ChunkKind::Baggage) {
+                       attributes += baggage_names;
+                     } else {
+                       ++nested_attributes;
+                     }
+                   });
+    ++attributes;  // the count of cut values
+  }
+
+  // Returns how many bytes all lists take.
+  std::size_t bytes() const noexcept {
+    return (attributes + nested_attributes) * sizeof(AttributeView) + events * sizeof(EventView) +
+           links * sizeof(LinkView);
+  }
+};
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_COLLECT_RECORD_CONTENTS_HPP
 
 // ---- waggle/collect/sampling_weight.hpp ----
 
@@ -11805,35 +12210,10 @@ class RecordReader {
     composed_threshold_ = kUnknownThreshold;
   }
 
-  void expect(std::string_view record) {
-    for_each_chunk(record.substr(sizeof(RecordHeader)),
-                   [this](const ChunkHeader& header, std::string_view, std::string_view) {
-                     switch (header.kind) {
-                       case ChunkKind::Event:
-                         ++expected_.events;
-                         break;
-                       case ChunkKind::Link:
-                         ++expected_.links;
-                         break;
-                       case ChunkKind::Attribute:
-                         ++expected_.attributes;
-                         break;
-                       case ChunkKind::Baggage:
-                         expected_.attributes += baggage_names_.size();
-                         break;
-                       default:
-                         ++expected_.nested_attributes;
-                         break;
-                     }
-                   });
-    ++expected_.attributes;  // the count of cut values
-  }
+  void expect(std::string_view record) { expected_.add(record, baggage_names_.size()); }
 
   // Returns how many bytes the lists of all announced records take at most.
-  std::size_t expected_bytes() const noexcept {
-    return (expected_.attributes + expected_.nested_attributes) * sizeof(AttributeView) +
-           expected_.events * sizeof(EventView) + expected_.links * sizeof(LinkView);
-  }
+  std::size_t expected_bytes() const noexcept { return expected_.bytes(); }
 
   void reserve() {
     attributes_.reserve(expected_.attributes);
@@ -11842,10 +12222,11 @@ class RecordReader {
     links_.reserve(expected_.links);
   }
 
-  FinishedSpan read(std::string_view record) {
+  // Reads a record into a new span.
+  void read(std::string_view record, FinishedSpan& span) {
     RecordHeader header;
     std::memcpy(&header, record.data(), sizeof(header));
-    FinishedSpan span = from_header(header);
+    read_header(header, span);
     Lists lists{attributes_.size(), events_.size(), links_.size()};
     for_each_chunk(record.substr(sizeof(header)),
                    [&](const ChunkHeader& chunk, std::string_view key, std::string_view value) {
@@ -11855,17 +12236,9 @@ class RecordReader {
     span.events = view(events_, lists.first_event);
     span.links = view(links_, lists.first_link);
     if (span.status != StatusCode::Error) span.status_message = {};
-    return span;
   }
 
  private:
-  struct Counts {
-    std::size_t attributes = 0;
-    std::size_t nested_attributes = 0;
-    std::size_t events = 0;
-    std::size_t links = 0;
-  };
-
   // Where the lists of the span being read begin, and whether its last event and link were kept.
   struct Lists {
     std::size_t first_attribute;
@@ -11880,8 +12253,7 @@ class RecordReader {
     return {list.data() + first, list.size() - first};
   }
 
-  FinishedSpan from_header(const RecordHeader& header) {
-    FinishedSpan span;
+  void read_header(const RecordHeader& header, FinishedSpan& span) {
     span.trace_id = header.trace_id;
     span.span_id = header.span_id;
     span.parent_id = header.parent_id;
@@ -11889,11 +12261,17 @@ class RecordReader {
     span.trace_flags = header.trace_flags;
     span.kind = header.kind;
     span.status = header.status;
-    span.scope = scopes_.view(header.scope);
+    span.scope = scope(header.scope);
     span.sample_rate = sample_rate(header.threshold, header.trace_id);
     span.trace_state = composed_trace_state(header.threshold);
     set_times(header, span);
-    return span;
+  }
+
+  // Asks the table once for the spans of a scope, which mostly come one behind the other.
+  const ScopeView& scope(std::uint16_t number) {
+    if (number != scope_number_) scope_ = scopes_.view(number);
+    scope_number_ = number;
+    return scope_;
   }
 
   void set_times(const RecordHeader& header, FinishedSpan& span) const noexcept {
@@ -12032,11 +12410,13 @@ class RecordReader {
   TextArena texts_;
   const AttributeRules rules_;
   const std::vector<std::string> baggage_names_;
-  Counts expected_;
+  RecordContents expected_;
   std::vector<AttributeView> attributes_;
   std::vector<AttributeView> nested_attributes_;
   std::vector<EventView> events_;
   std::vector<LinkView> links_;
+  std::uint32_t scope_number_ = ~std::uint32_t{0};  // at first of none
+  ScopeView scope_;
   std::uint64_t composed_threshold_ = kUnknownThreshold;
   std::string_view composed_text_;
 };
@@ -12229,7 +12609,7 @@ class SpanBatch {
     group_by_scope();
     reader.reserve();
     spans_.reserve(records_.size());
-    for (const Taken& taken : records_) spans_.push_back(reader.read(taken.record));
+    for (const Taken& taken : records_) reader.read(taken.record, spans_.emplace_back());
   }
 
   // Lets the filter change and drop spans; drops those that are recorded for it alone. Returns how
@@ -12240,7 +12620,9 @@ class SpanBatch {
     for (std::size_t index = 0; index < spans_.size(); ++index) {
       SpanEditor editor(spans_[index], memory);
       const bool is_wanted = filter == nullptr || passes(filter, editor);
-      if (is_wanted && !is_record_only(records_[index].record)) spans_[kept++] = spans_[index];
+      if (!is_wanted || is_record_only(records_[index].record)) continue;
+      if (kept != index) spans_[kept] = spans_[index];
+      ++kept;
     }
     const std::size_t dropped = spans_.size() - kept;
     spans_.resize(kept);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <charconv>
 #include <clocale>
 #include <cmath>
 #include <cstdio>
@@ -213,6 +214,25 @@ TEST_CASE("ids are lowercase hexadecimal digits, leading zeros included") {
                   static_cast<unsigned long long>(trace_id.low),
                   static_cast<unsigned long long>(span_id.value));
     REQUIRE(writer.text() == expected);
+  }
+}
+
+TEST_CASE("short decimals, and their neighbours, look as std::to_chars has them") {
+  std::mt19937_64 random(24);
+  const auto check = [](double value) {
+    char expected[64];
+    *std::to_chars(expected, expected + sizeof(expected), value).ptr = '\0';
+    REQUIRE(written_float64(value) == expected);
+  };
+  for (int round = 0; round < 300000; ++round) {
+    const int decimals = round % 5;
+    const double tens = decimals == 0 ? 1 : decimals == 1 ? 10 : decimals == 2 ? 100 : 1000;
+    const double bound = round % 2 == 0 ? 300 : 120000;
+    double value = std::floor(static_cast<double>(random() >> 11) / 0x1p53 * bound * tens) / tens;
+    if (round % 3 == 0) value = -value;
+    check(value);
+    check(std::nextafter(value, 1e300));
+    check(std::nextafter(value, -1e300));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <opentelemetry/sdk/trace/provider.h>
 #include <opentelemetry/sdk/trace/tracer_provider.h>
 #include <opentelemetry/sdk/trace/tracer_provider_factory.h>
+#include <opentelemetry/trace/noop.h>
 #include <opentelemetry/trace/provider.h>
 
 #include <cstdint>
@@ -31,14 +32,14 @@ opentelemetry::nostd::shared_ptr<api::Tracer> tracer() {
 }
 
 std::uint64_t time_spans(int runs) {
-  const auto parent = tracer()->StartSpan("parent");
+  auto parent = tracer()->StartSpan("parent");
   const auto scope = tracer()->WithActiveSpan(parent);
   return bench::time_loop(runs, [] { tracer()->StartSpan("child span")->End(); });
 }
 
 std::uint64_t time_spans_with_four(int runs) {
   const bench::Order& order = bench::Order::any();
-  const auto parent = tracer()->StartSpan("parent");
+  auto parent = tracer()->StartSpan("parent");
   const auto scope = tracer()->WithActiveSpan(parent);
   return bench::time_loop(runs, [&] {
     const auto span = tracer()->StartSpan("child span");
@@ -51,7 +52,7 @@ std::uint64_t time_spans_with_four(int runs) {
 }
 
 std::uint64_t time_without_tracer(int runs) {
-  static const auto none = api::NoopTracerProvider().GetTracer("bench");
+  static const auto none = api::NoopTracerProvider().GetTracer("bench", "", "");
   return bench::time_loop(runs, [] { none->StartSpan("child span")->End(); });
 }
 
@@ -75,4 +76,5 @@ int main(int argument_count, char** arguments) {
   peer.add(bench::kPeerFour, time_spans_with_four);
   peer.add(bench::kPeerOff, time_without_tracer);
   peer.run([&] { provider->ForceFlush(); });
+  provider->Shutdown();
 }

@@ -77,17 +77,25 @@ class Backend {
     std::atomic<std::uint64_t> bytes{0};
   };
 
+  // Each connection has a process of its own, for some libraries have several.
   [[noreturn]] void serve(int listener) const {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::signal(SIGCHLD, SIG_IGN);
     while (true) {
       const int connection = ::accept(listener, nullptr, nullptr);
       if (connection < 0) ::_exit(1);
-      const int yes = 1;
-      ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-      while (answer_request(connection)) {
-      }
+      if (::fork() == 0) serve_connection(connection);
       ::close(connection);
     }
+  }
+
+  [[noreturn]] void serve_connection(int connection) const {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int yes = 1;
+    ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    while (answer_request(connection)) {
+    }
+    ::_exit(0);
   }
 
   static bool send_text(int connection, const char* text) {

@@ -11,6 +11,7 @@
 #include "waggle/collect/record_chunks.hpp"
 #include "waggle/collect/text_arena.hpp"
 #include "waggle/collect/value_limit.hpp"
+#include "waggle/core/config.hpp"
 #include "waggle/sdk/finished_span.hpp"
 #include "waggle/sdk/limits.hpp"
 
@@ -28,30 +29,29 @@ class AttributeRules {
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a
   // key counts, also beyond the limit; a new key beyond it is discarded and counted.
   void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
-           std::string_view key, ValueView value, std::uint32_t& dropped) const {
+           std::string_view key, const ValueView& value, std::uint32_t& dropped) const {
     if (key.empty()) {
       ++dropped;
       return;
     }
-    value = exported(value);
+    const bool stays = limit_.is_within(value) && value.tag() != ValueTag::MangledType;
+    const ValueView exported = stays ? value : changed(value);
     for (std::size_t index = first; index < list.size(); ++index) {
       if (list[index].key != key) continue;
-      list[index].value = value;
+      list[index].value = exported;
       return;
     }
     if (list.size() - first >= limit) {
       ++dropped;
     } else {
-      list.push_back({key, value});
+      list.push_back({key, exported});
     }
   }
 
  private:
-  ValueView exported(ValueView value) const {
-    if (value.tag() == ValueTag::MangledType) {
-      value = {ValueTag::Text, texts_.keep(demangled(value.text()))};
-    }
-    return limit_.limited(value);
+  WAGGLE_OUT_OF_LINE ValueView changed(const ValueView& value) const {
+    if (value.tag() != ValueTag::MangledType) return limit_.limited(value);
+    return limit_.limited({ValueTag::Text, texts_.keep(demangled(value.text()))});
   }
 
   const ValueLimit limit_;

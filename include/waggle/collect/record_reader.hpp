@@ -15,6 +15,7 @@
 #include "waggle/api/trace_state.hpp"
 #include "waggle/collect/attribute_rules.hpp"
 #include "waggle/collect/record_chunks.hpp"
+#include "waggle/collect/record_contents.hpp"
 #include "waggle/collect/sampling_weight.hpp"
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/text_arena.hpp"
@@ -51,35 +52,10 @@ class RecordReader {
     composed_threshold_ = kUnknownThreshold;
   }
 
-  void expect(std::string_view record) {
-    for_each_chunk(record.substr(sizeof(RecordHeader)),
-                   [this](const ChunkHeader& header, std::string_view, std::string_view) {
-                     switch (header.kind) {
-                       case ChunkKind::Event:
-                         ++expected_.events;
-                         break;
-                       case ChunkKind::Link:
-                         ++expected_.links;
-                         break;
-                       case ChunkKind::Attribute:
-                         ++expected_.attributes;
-                         break;
-                       case ChunkKind::Baggage:
-                         expected_.attributes += baggage_names_.size();
-                         break;
-                       default:
-                         ++expected_.nested_attributes;
-                         break;
-                     }
-                   });
-    ++expected_.attributes;  // the count of cut values
-  }
+  void expect(std::string_view record) { expected_.add(record, baggage_names_.size()); }
 
   // Returns how many bytes the lists of all announced records take at most.
-  std::size_t expected_bytes() const noexcept {
-    return (expected_.attributes + expected_.nested_attributes) * sizeof(AttributeView) +
-           expected_.events * sizeof(EventView) + expected_.links * sizeof(LinkView);
-  }
+  std::size_t expected_bytes() const noexcept { return expected_.bytes(); }
 
   void reserve() {
     attributes_.reserve(expected_.attributes);
@@ -88,10 +64,11 @@ class RecordReader {
     links_.reserve(expected_.links);
   }
 
-  FinishedSpan read(std::string_view record) {
+  // Reads a record into a new span.
+  void read(std::string_view record, FinishedSpan& span) {
     RecordHeader header;
     std::memcpy(&header, record.data(), sizeof(header));
-    FinishedSpan span = from_header(header);
+    read_header(header, span);
     Lists lists{attributes_.size(), events_.size(), links_.size()};
     for_each_chunk(record.substr(sizeof(header)),
                    [&](const ChunkHeader& chunk, std::string_view key, std::string_view value) {
@@ -101,17 +78,9 @@ class RecordReader {
     span.events = view(events_, lists.first_event);
     span.links = view(links_, lists.first_link);
     if (span.status != StatusCode::Error) span.status_message = {};
-    return span;
   }
 
  private:
-  struct Counts {
-    std::size_t attributes = 0;
-    std::size_t nested_attributes = 0;
-    std::size_t events = 0;
-    std::size_t links = 0;
-  };
-
   // Where the lists of the span being read begin, and whether its last event and link were kept.
   struct Lists {
     std::size_t first_attribute;
@@ -126,8 +95,7 @@ class RecordReader {
     return {list.data() + first, list.size() - first};
   }
 
-  FinishedSpan from_header(const RecordHeader& header) {
-    FinishedSpan span;
+  void read_header(const RecordHeader& header, FinishedSpan& span) {
     span.trace_id = header.trace_id;
     span.span_id = header.span_id;
     span.parent_id = header.parent_id;
@@ -135,11 +103,17 @@ class RecordReader {
     span.trace_flags = header.trace_flags;
     span.kind = header.kind;
     span.status = header.status;
-    span.scope = scopes_.view(header.scope);
+    span.scope = scope(header.scope);
     span.sample_rate = sample_rate(header.threshold, header.trace_id);
     span.trace_state = composed_trace_state(header.threshold);
     set_times(header, span);
-    return span;
+  }
+
+  // Asks the table once for the spans of a scope, which mostly come one behind the other.
+  const ScopeView& scope(std::uint16_t number) {
+    if (number != scope_number_) scope_ = scopes_.view(number);
+    scope_number_ = number;
+    return scope_;
   }
 
   void set_times(const RecordHeader& header, FinishedSpan& span) const noexcept {
@@ -278,11 +252,13 @@ class RecordReader {
   TextArena texts_;
   const AttributeRules rules_;
   const std::vector<std::string> baggage_names_;
-  Counts expected_;
+  RecordContents expected_;
   std::vector<AttributeView> attributes_;
   std::vector<AttributeView> nested_attributes_;
   std::vector<EventView> events_;
   std::vector<LinkView> links_;
+  std::uint32_t scope_number_ = ~std::uint32_t{0};  // at first of none
+  ScopeView scope_;
   std::uint64_t composed_threshold_ = kUnknownThreshold;
   std::string_view composed_text_;
 };

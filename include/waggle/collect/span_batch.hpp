@@ -47,7 +47,7 @@ class SpanBatch {
     group_by_scope();
     reader.reserve();
     spans_.reserve(records_.size());
-    for (const Taken& taken : records_) spans_.push_back(reader.read(taken.record));
+    for (const Taken& taken : records_) reader.read(taken.record, spans_.emplace_back());
   }
 
   // Lets the filter change and drop spans; drops those that are recorded for it alone. Returns how
@@ -58,7 +58,9 @@ class SpanBatch {
     for (std::size_t index = 0; index < spans_.size(); ++index) {
       SpanEditor editor(spans_[index], memory);
       const bool is_wanted = filter == nullptr || passes(filter, editor);
-      if (is_wanted && !is_record_only(records_[index].record)) spans_[kept++] = spans_[index];
+      if (!is_wanted || is_record_only(records_[index].record)) continue;
+      if (kept != index) spans_[kept] = spans_[index];
+      ++kept;
     }
     const std::size_t dropped = spans_.size() - kept;
     spans_.resize(kept);

@@ -26,6 +26,11 @@ class ValueLimit {
   ValueLimit(const EffectiveLimits& limits, TextArena& texts) noexcept
       : length_(limits.value_length), depth_(limits.value_depth), texts_(texts) {}
 
+  // Tells, at a glance, of most of the values that stay as they are.
+  bool is_within(const ValueView& value) const noexcept {
+    return !is_list(value) && value.text().size() <= length_;
+  }
+
   // Returns the value within its limits: the same, a part of it, or one kept in the arena. What
   // stands at the top is at depth 1; what is too deep becomes the empty value.
   ValueView limited(const ValueView& value, std::size_t depth = 1) const {

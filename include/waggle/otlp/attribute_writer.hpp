@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "waggle/otlp/json_writer.hpp"
+#include "waggle/otlp/key_fragments.hpp"
 #include "waggle/sdk/finished_span.hpp"
 
 namespace waggle {
@@ -31,16 +33,17 @@ class AttributeWriter {
 
   void add(const AttributeView& attribute) {
     if (is_left_out(attribute.value)) return;
-    begin_pair(attribute.key);
-    value(attribute.value, 1);
-    json_.raw("}");
+    const KeyFragment* fragment = fragments_.find(attribute.key, attribute.value.tag());
+    if (fragment == nullptr || !add_short(*fragment, attribute.value)) {
+      json_.piece([this](char* to) { return separated(to); });
+      element(attribute, true, 1);
+    }
+    is_empty_ = false;
   }
 
   void add(std::string_view key, std::int64_t number) {
-    begin_pair(key);
-    json_.raw(R"({"intValue":)");
-    json_.int64(number);
-    json_.raw("}}");
+    const std::string_view bytes(reinterpret_cast<const char*>(&number), sizeof(number));
+    add({key, {ValueTag::Int64, bytes}});
   }
 
   void close() {
@@ -55,17 +58,6 @@ class AttributeWriter {
   // parser commonly takes a hundred.
   static constexpr int kDeepest = 30;
 
-  void begin_pair(std::string_view key) {
-    if (is_empty_) {
-      json_.raw(R"(,"attributes":[{"key":)");
-    } else {
-      json_.raw(R"(,{"key":)");
-    }
-    is_empty_ = false;
-    json_.string(key);
-    json_.raw(R"(,"value":)");
-  }
-
   bool is_left_out(const ValueView& value) noexcept {
     const bool is_left_out = options_.omit_non_finite && value.tag() == ValueTag::Double &&
                              !std::isfinite(value.float64());
@@ -73,43 +65,53 @@ class AttributeWriter {
     return is_left_out;
   }
 
-  void value(const ValueView& value, int depth) {
+  char* separated(char* to) const noexcept {
+    return is_empty_ ? write_json(to, R"(,"attributes":[)") : write_json(to, ",");
+  }
+
+  // Adds an attribute by its fragment; false if its value is none of the short ones.
+  bool add_short(const KeyFragment& fragment, const ValueView& value) {
+    return json_.try_piece([&](char* to) -> char* {
+      to = separated(to);
+      std::memcpy(to, fragment.text, KeyFragment::kLongest);
+      to = write_short(to + fragment.size, value);
+      return to != nullptr ? write_json(to, "}}") : nullptr;
+    });
+  }
+
+  // Writes a scalar that is one piece; null if it is none.
+  static char* write_short(char* to, const ValueView& value) noexcept {
     switch (value.tag()) {
-      case ValueTag::Empty:
-        return json_.raw("{}");
       case ValueTag::Boolean:
-        return json_.raw(value.boolean() ? R"({"boolValue":true})" : R"({"boolValue":false})");
+        return value.boolean() ? write_json(to, "true") : write_json(to, "false");
       case ValueTag::Int64:
-        json_.raw(R"({"intValue":)");
-        json_.int64(value.int64());
-        break;
+        return write_quoted_number(to, value.int64());
       case ValueTag::Unsigned:
-        json_.raw(R"({"stringValue":)");
-        json_.uint64(value.word());
-        break;
+        return write_quoted_number(to, value.word());
       case ValueTag::Double:
-        json_.raw(R"({"doubleValue":)");
-        float64(value.float64());
-        break;
+        return std::isfinite(value.float64()) ? write_float64(to, value.float64()) : nullptr;
       case ValueTag::Text:
       case ValueTag::MangledType:
-        json_.raw(R"({"stringValue":)");
-        json_.string(value.text());
-        break;
-      case ValueTag::Bytes:
-        json_.raw(R"({"bytesValue":)");
-        json_.base64(value.text());
-        break;
-      case ValueTag::Array:
-        return elements(value, depth, R"({"arrayValue":{)");
-      case ValueTag::Map:
-        return elements(value, depth, R"({"kvlistValue":{)");
+        return write_short_string(to, value.text());
+      default:
+        return nullptr;
     }
+  }
+
+  void value(const ValueView& value, int depth) {
+    if (value.tag() == ValueTag::Array) return elements(value, depth, R"({"arrayValue":{)");
+    if (value.tag() == ValueTag::Map) return elements(value, depth, R"({"kvlistValue":{)");
+    if (value.tag() == ValueTag::Empty) return json_.raw("{}");
+    json_.raw(value_opening(value.tag()));
+    if (!json_.try_piece([&](char* to) { return write_short(to, value); })) write_rest(value);
     json_.raw("}");
   }
 
-  void float64(double number) {
-    if (std::isfinite(number)) return json_.float64(number);
+  // Writes a scalar that may be long, or no number.
+  void write_rest(const ValueView& value) {
+    if (value.tag() == ValueTag::Bytes) return json_.base64(value.text());
+    if (value.tag() != ValueTag::Double) return json_.string(value.text());
+    const double number = value.float64();
     json_.raw(std::isnan(number) ? R"("NaN")" : number > 0 ? R"("Infinity")" : R"("-Infinity")");
   }
 
@@ -138,6 +140,7 @@ class AttributeWriter {
 
   JsonWriter& json_;
   const OtlpEncoderOptions options_;
+  KeyFragments fragments_;
   bool is_empty_ = true;
   std::uint64_t omitted_values_ = 0;
 };

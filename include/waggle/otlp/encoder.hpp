@@ -13,6 +13,7 @@
 #include "waggle/otlp/attribute_writer.hpp"
 #include "waggle/otlp/body_parts.hpp"
 #include "waggle/otlp/json_writer.hpp"
+#include "waggle/otlp/span_pieces.hpp"
 #include "waggle/sdk/exporter.hpp"
 
 namespace waggle {
@@ -172,20 +173,10 @@ class OtlpEncoder {
   // ---- spans ----
 
   void write_span(const FinishedSpan& span) {
-    json_.raw(R"({"traceId":)");
-    json_.id(span.trace_id);
-    json_.raw(R"(,"spanId":)");
-    json_.id(span.span_id);
+    json_.piece([&](char* to) { return detail::write_ids(to, span); });
     if (!span.trace_state.empty()) text_field(R"(,"traceState":)", span.trace_state);
-    if (span.parent_id.is_valid()) {
-      json_.raw(R"(,"parentSpanId":)");
-      json_.id(span.parent_id);
-    }
-    flags(span.trace_flags, span.parent_is_remote);
     text_field(R"(,"name":)", span.name);
-    count(R"(,"kind":)", static_cast<std::uint32_t>(span.kind));
-    time(R"(,"startTimeUnixNano":)", span.start_unix_nanoseconds);
-    time(R"(,"endTimeUnixNano":)", span.end_unix_nanoseconds);
+    json_.piece([&](char* to) { return detail::write_kind_and_times(to, span); });
     span_attributes(span);
     count(R"(,"droppedAttributesCount":)", span.dropped_attributes);
     events(span);
@@ -194,12 +185,6 @@ class OtlpEncoder {
     count(R"(,"droppedLinksCount":)", span.dropped_links);
     status(span);
     json_.raw("}");
-  }
-
-  // The low byte is W3C's; bit 8 says that bit 9 tells whether the context is remote.
-  void flags(std::uint8_t trace_flags, bool is_remote) {
-    json_.raw(R"(,"flags":)");
-    json_.uint32(trace_flags | 0x100U | (is_remote ? 0x200U : 0U));
   }
 
   void span_attributes(const FinishedSpan& span) {
@@ -240,7 +225,8 @@ class OtlpEncoder {
       json_.raw(R"(,"spanId":)");
       json_.id(link.span_id);
       if (!link.trace_state.empty()) text_field(R"(,"traceState":)", link.trace_state);
-      flags(link.trace_flags, link.is_remote);
+      json_.piece(
+          [&](char* to) { return detail::write_flags(to, link.trace_flags, link.is_remote); });
       nested(link.attributes, link.dropped_attributes);
     }
     json_.raw("]");

@@ -43,6 +43,7 @@ inline std::string repaired_utf8(std::string_view text) {
 
 // Returns the first `count` characters of `text`; what becomes one U+FFFD counts as one.
 inline std::string_view leading_characters(std::string_view text, std::size_t count) noexcept {
+  if (text.size() <= count) return text;
   std::size_t end = 0;
   for (; count != 0 && end != text.size(); --count) {
     end += first_utf8_sequence(text.substr(end)).length;
