@@ -6,12 +6,14 @@
 
 #include <cstring>
 #include <memory>
+#include <vector>
 #include <waggle/sdk.hpp>
 
 #include "support/counting_exporter.hpp"
 #include "support/drain.hpp"
 #include "support/interleaved.hpp"
 #include "support/machine.hpp"
+#include "support/other_core.hpp"
 #include "support/span_kinds.hpp"
 
 namespace bench {
@@ -54,6 +56,24 @@ TimeBurst time_library_spans = nullptr;
 
 void nothing(const Variant&) {}
 
+std::vector<waggle::DetachedSpan> handed_over;
+
+// Starts spans here and ends them on the other core; the time of both.
+std::uint64_t detached_ended_elsewhere(int runs) {
+  static bench::OtherCore other_core;
+  handed_over.clear();
+  handed_over.reserve(static_cast<std::size_t>(runs));
+  const waggle::Span parent{"parent"};
+  const std::uint64_t ticks =
+      bench::time_loop(runs, [] { handed_over.emplace_back("child span K"); });
+  return ticks + other_core.run(
+                     [](int count) {
+                       auto span = handed_over.begin();
+                       return bench::time_loop(count, [&] { (span++)->end(); });
+                     },
+                     runs);
+}
+
 void measure_without_tracer(int rounds, bench::Probes& probes) {
   Section section("no tracer", probes);
   for (const bench::SpanKind& kind : bench::kWithoutTracer) section.add(kind.name, kind.time_burst);
@@ -82,6 +102,7 @@ void measure_recording(int rounds, bench::Probes& probes, waggle::Tracing& traci
   for (const bench::SpanKind& kind : bench::kSpanKinds) {
     section.add(kind.name, kind.time_burst, kind.mark, kind.spans_per_run);
   }
+  section.add("detached span, ended on the other core", detached_ended_elsewhere, 'K');
   section.add(
       "child in a shared library",
       [](int runs) {
