@@ -83,8 +83,9 @@ describe_machine() {
   echo "kernel    $(uname -sr), clock source" \
     "$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource 2> /dev/null || echo '?')"
   echo "compiler  $(g++ --version | head -n 1), -std=c++17 $flags"
-  echo "libraries $(dpkg-query --showformat='${Package} ${Version}, ' --show libcurl4 zlib1g libspdlog1.10 \
-    liblttng-ust1 2> /dev/null | sed 's/, $//')"
+  echo "libraries $(dpkg-query --showformat='${Package} ${Version}, ' --show libcurl4 zlib1g \
+    2> /dev/null | sed 's/, $//')"
+  echo "peers     $(cat $build/bench/peers.txt)"
   echo "waggle    $(sed -n 's/^#define WAGGLE_VERSION "\(.*\)"/\1/p' include/waggle/core/version.hpp)," \
     "commit $(git describe --always --dirty 2> /dev/null || echo '?')"
   echo

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "waggle/collect/cache_lines.hpp"
 #include "waggle/core/record.hpp"
 #include "waggle/core/ring.hpp"
 
@@ -28,6 +29,7 @@ std::size_t read_ring(Ring& ring, Visit&& visit) noexcept {
   const std::uint64_t tail = load_acquire(ring.tail);
   std::uint64_t head = ring.head;
   std::size_t count = 0;
+  const bool puts_back = can_put_back_lines();
   while (head != tail) {
     head = RingPosition::wrapped(head, ring.size);
     if (head == tail) break;
@@ -36,6 +38,7 @@ std::size_t read_ring(Ring& ring, Visit&& visit) noexcept {
     std::memcpy(&words, record, sizeof(words));
     const std::size_t size = std::size_t{words} * 8;
     if (!visit(std::string_view(record, size))) break;
+    if (puts_back) put_back_lines(record, record + size);
     head += size;
     if (++count % 64 == 0) store_release(ring.head, head);
   }
