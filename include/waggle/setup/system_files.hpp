@@ -9,12 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
 // Returns the first `longest` bytes of a file, none if it cannot be read.
-inline std::string read_file(const char* path, std::size_t longest) {
+WAGGLE_COLD std::string read_file(const char* path, std::size_t longest) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "re"), &std::fclose);
   std::string text(file == nullptr ? 0 : longest, '\0');
   if (file != nullptr) text.resize(std::fread(&text[0], 1, longest, file.get()));

@@ -14,6 +14,7 @@
 #include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/deadline.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -51,7 +52,7 @@ struct DurationForm {
     value = Value(count);
     return true;
   }
-  static std::string show(Value value) { return std::to_string(value.count()) + " ms"; }
+  static std::string show(Value value) { return joined({std::to_string(value.count()), " ms"}); }
 };
 
 // A span of time in which something has to be done; 0 is no limit.
