@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/curl.hpp"
 #include "waggle/http/sigpipe_guard.hpp"
 #include "waggle/sdk/completes.hpp"
@@ -122,7 +123,7 @@ class CurlTransport final : public Transport {
            easy_.set(CURLOPT_HEADERDATA, self);
   }
 
-  void try_to_begin(const HttpRequest& request) {
+  WAGGLE_COLD void try_to_begin(const HttpRequest& request) {
     std::string problem = detail::header_problem(request.headers);
     if (!problem.empty()) {
       settle(TransportOutcome::NotConnected, [&] { return problem; });
