@@ -42,7 +42,7 @@ WAGGLE_COLD std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
   for (const FinishedSpan& span : spans) {
     const TraceId id = span.trace_id;
     const auto [place, is_new] = known.insert({{id.high, id.low}, traces.size()});
-    if (is_new) traces.push_back({});
+    if (is_new) traces.emplace_back();
     traces[place->second].push_back(&span);
   }
   return traces;

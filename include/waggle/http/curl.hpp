@@ -126,7 +126,7 @@ class CurlHeaders {
  public:
   // Replaces the list; false if libcurl has no memory. A large body's "Expect", which costs a round
   // trip, is taken out, and so is libcurl's own Content-Type, which is never the right one.
-  bool assign(const HeaderList& headers) {
+  WAGGLE_COLD bool assign(const HeaderList& headers) {
     list_.reset();
     bool typed = false;
     for (const auto& [name, value] : headers) {

@@ -165,7 +165,7 @@ class CurlTransport final : public Transport {
     detail::completes([&] { reply_.message = message(); });
   }
 
-  void finish(CURLcode code) noexcept {
+  WAGGLE_COLD void finish(CURLcode code) noexcept {
     // libcurl takes a head that ends with the connection for a whole one (RFC 9112, section 8).
     if (code == CURLE_OK && !is_head_whole_) code = CURLE_PARTIAL_FILE;
     reply_.status = static_cast<int>(easy_.number(CURLINFO_RESPONSE_CODE));

@@ -81,7 +81,7 @@ constexpr StatusName kStatusNames[] = {{200, "OK"},
 
 // Returns a status as in "503 Service Unavailable"; the number alone if it has no common name.
 WAGGLE_COLD std::string status_text(int status) {
-  const std::string number = std::to_string(status);
+  std::string number = std::to_string(status);
   for (const StatusName& known : kStatusNames) {
     if (known.status == status) return joined({number, " ", known.name});
   }

@@ -69,16 +69,16 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
   bool number_integer(number_integer_t number) override {
-    if (is_heeded()) at(numbers_, path()) = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
-    if (is_heeded()) at(numbers_, path()) = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool string(string_t& text) override {
     is_text_ = depth_ == 0 && skipped_ == 0;
-    if (is_text_ || is_heeded()) at(texts_, path()) = printable(text);
+    if (is_text_ || is_heeded()) keep(texts_, printable(text));
     return true;
   }
 
@@ -123,15 +123,15 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   // A later value replaces an earlier one.
-  static std::string& at(Texts& texts, const std::string& path) {
+  WAGGLE_COLD void keep(Texts& texts, const std::string& value) {
+    std::string path = joined({prefix_, name_});
     for (auto& text : texts) {
-      if (text.first == path) return text.second;
+      if (text.first != path) continue;
+      text.second = value;
+      return;
     }
-    texts.push_back({path, {}});
-    return texts.back().second;
+    texts.push_back({std::move(path), value});
   }
-
-  std::string path() const { return joined({prefix_, name_}); }
 
   static bool can_matter(std::string_view prefix) noexcept {
     return prefix.empty() || prefix == "partialSuccess." || prefix == "error." ||

@@ -58,11 +58,11 @@ class SpanRemarks {
   }
 
   WAGGLE_COLD void tell_limit(const char* what, const FinishedSpan& span) {
+    constexpr const char* kWhy =
+        "\" were discarded, for a limit or an empty key; the span counts them, and "
+        "this is said once";
     if (!remember(told_, what)) return;
-    diagnostics_.always(
-        joined({"some ", what, " of span \"", span.name,
-                "\" were discarded, for a limit or an empty key; the span counts them, and "
-                "this is said once"}));
+    diagnostics_.always(joined({"some ", what, " of span \"", span.name, kWhy}));
   }
 
   void tell_fields(const FinishedSpan& span) {
@@ -72,11 +72,11 @@ class SpanRemarks {
   }
 
   WAGGLE_COLD void tell_field(std::string_view key) {
+    constexpr const char* kWhat =
+        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
+        "same, and this is said once";
     if (told_.size() >= kMostNames || !remember(told_, key)) return;
-    diagnostics_.always(
-        joined({"the attribute \"", key,
-                "\" overwrites a field that Honeycomb makes itself; it is sent all the "
-                "same, and this is said once"}));
+    diagnostics_.always(joined({"the attribute \"", key, kWhat}));
   }
 
   Diagnostics& diagnostics_;

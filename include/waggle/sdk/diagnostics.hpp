@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "waggle/core/config.hpp"
@@ -24,8 +25,9 @@ namespace detail {
 
 // Adds `text` to what was told already; false if it is among that. Meant for a few.
 WAGGLE_COLD bool remember(std::vector<std::string>& told, std::string_view text) {
-  if (std::find(told.begin(), told.end(), text) != told.end()) return false;
-  told.push_back(std::string(text));
+  std::string copy(text);
+  if (std::find(told.begin(), told.end(), copy) != told.end()) return false;
+  told.push_back(std::move(copy));
   return true;
 }
 

@@ -24,7 +24,7 @@ struct UrlParts {
   bool has_user = false;
   bool is_valid = false;
 
-  static UrlParts of(std::string_view url) noexcept {
+  WAGGLE_COLD static UrlParts of(std::string_view url) noexcept {
     UrlParts parts;
     const std::size_t scheme_end = url.find("://");
     if (scheme_end == url.npos) return parts;

@@ -45,8 +45,7 @@ class Environment {
       const std::string_view text(*entry);
       const std::size_t equals = text.find('=');
       if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
-      environment.variables_.push_back(
-          {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
+      environment.add(text.substr(0, equals), text.substr(equals + 1));
     }
     return environment;
   }
@@ -75,6 +74,11 @@ class Environment {
   }
 
  private:
+  void add(std::string_view name, std::string_view value) {
+    std::pair<std::string, std::string> variable(name, value);
+    variables_.push_back(std::move(variable));
+  }
+
   static bool is_tracings(std::string_view name) noexcept {
     for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
       if (name.substr(0, prefix.size()) == prefix) return true;

@@ -97,9 +97,11 @@ class [[nodiscard]] Tracing {
 
   void begin(Config&& config);
 
+  void fail(std::string problem) { errors_.push_back(std::move(problem)); }
+
   void lack_memory() noexcept {
     lacks_memory_ = true;
-    detail::completes([this] { errors_.push_back("no memory to start tracing"); });
+    detail::completes([this] { fail("no memory to start tracing"); });
   }
 
   void swap(Tracing& other) noexcept {
@@ -217,7 +219,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
-    if (!curl.ok()) return errors_.push_back(std::string(curl.error()));
+    if (!curl.ok()) return fail(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
@@ -228,8 +230,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   session.records_baggage = !config.baggage_attributes.empty();
   detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
-    errors_.push_back("libcurl has no memory, or was built without what is needed");
-    return;
+    return fail("libcurl has no memory, or was built without what is needed");
   }
   session.thread_memory = settings.memory.threads;
   auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
@@ -237,7 +238,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   if (!pipeline->is_ready()) return lack_memory();
   session.driver = detail::driver_of(config, std::move(pipeline), engine->sleep());
   if (const char* problem = engine->open(std::move(session), session_)) {
-    errors_.push_back(problem);
+    fail(problem);
   } else {
     engine_ = engine;
     detail::tell_other_abis(*diagnostics);
