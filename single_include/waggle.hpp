@@ -7267,7 +7267,7 @@ WAGGLE_COLD std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
   for (const FinishedSpan& span : spans) {
     const TraceId id = span.trace_id;
     const auto [place, is_new] = known.insert({{id.high, id.low}, traces.size()});
-    if (is_new) traces.push_back({});
+    if (is_new) traces.emplace_back();
     traces[place->second].push_back(&span);
   }
   return traces;
@@ -10764,7 +10764,7 @@ class CurlHeaders {
  public:
   // Replaces the list; false if libcurl has no memory. A large body's "Expect", which costs a round
   // trip, is taken out, and so is libcurl's own Content-Type, which is never the right one.
-  bool assign(const HeaderList& headers) {
+  WAGGLE_COLD bool assign(const HeaderList& headers) {
     list_.reset();
     bool typed = false;
     for (const auto& [name, value] : headers) {
@@ -11038,7 +11038,7 @@ class CurlTransport final : public Transport {
     detail::completes([&] { reply_.message = message(); });
   }
 
-  void finish(CURLcode code) noexcept {
+  WAGGLE_COLD void finish(CURLcode code) noexcept {
     // libcurl takes a head that ends with the connection for a whole one (RFC 9112, section 8).
     if (code == CURLE_OK && !is_head_whole_) code = CURLE_PARTIAL_FILE;
     reply_.status = static_cast<int>(easy_.number(CURLINFO_RESPONSE_CODE));
@@ -13009,6 +13009,7 @@ class Ledger {
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace waggle {
@@ -13022,8 +13023,9 @@ namespace detail {
 
 // Adds `text` to what was told already; false if it is among that. Meant for a few.
 WAGGLE_COLD bool remember(std::vector<std::string>& told, std::string_view text) {
-  if (std::find(told.begin(), told.end(), text) != told.end()) return false;
-  told.push_back(std::string(text));
+  std::string copy(text);
+  if (std::find(told.begin(), told.end(), copy) != told.end()) return false;
+  told.push_back(std::move(copy));
   return true;
 }
 
@@ -13962,16 +13964,16 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
   bool number_integer(number_integer_t number) override {
-    if (is_heeded()) at(numbers_, path()) = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
-    if (is_heeded()) at(numbers_, path()) = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool string(string_t& text) override {
     is_text_ = depth_ == 0 && skipped_ == 0;
-    if (is_text_ || is_heeded()) at(texts_, path()) = printable(text);
+    if (is_text_ || is_heeded()) keep(texts_, printable(text));
     return true;
   }
 
@@ -14016,15 +14018,15 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
   // A later value replaces an earlier one.
-  static std::string& at(Texts& texts, const std::string& path) {
+  WAGGLE_COLD void keep(Texts& texts, const std::string& value) {
+    std::string path = joined({prefix_, name_});
     for (auto& text : texts) {
-      if (text.first == path) return text.second;
+      if (text.first != path) continue;
+      text.second = value;
+      return;
     }
-    texts.push_back({path, {}});
-    return texts.back().second;
+    texts.push_back({std::move(path), value});
   }
-
-  std::string path() const { return joined({prefix_, name_}); }
 
   static bool can_matter(std::string_view prefix) noexcept {
     return prefix.empty() || prefix == "partialSuccess." || prefix == "error." ||
@@ -14437,7 +14439,7 @@ constexpr StatusName kStatusNames[] = {{200, "OK"},
 
 // Returns a status as in "503 Service Unavailable"; the number alone if it has no common name.
 WAGGLE_COLD std::string status_text(int status) {
-  const std::string number = std::to_string(status);
+  std::string number = std::to_string(status);
   for (const StatusName& known : kStatusNames) {
     if (known.status == status) return joined({number, " ", known.name});
   }
@@ -15383,11 +15385,11 @@ class SpanRemarks {
   }
 
   WAGGLE_COLD void tell_limit(const char* what, const FinishedSpan& span) {
+    constexpr const char* kWhy =
+        "\" were discarded, for a limit or an empty key; the span counts them, and "
+        "this is said once";
     if (!remember(told_, what)) return;
-    diagnostics_.always(
-        joined({"some ", what, " of span \"", span.name,
-                "\" were discarded, for a limit or an empty key; the span counts them, and "
-                "this is said once"}));
+    diagnostics_.always(joined({"some ", what, " of span \"", span.name, kWhy}));
   }
 
   void tell_fields(const FinishedSpan& span) {
@@ -15397,11 +15399,11 @@ class SpanRemarks {
   }
 
   WAGGLE_COLD void tell_field(std::string_view key) {
+    constexpr const char* kWhat =
+        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
+        "same, and this is said once";
     if (told_.size() >= kMostNames || !remember(told_, key)) return;
-    diagnostics_.always(
-        joined({"the attribute \"", key,
-                "\" overwrites a field that Honeycomb makes itself; it is sent all the "
-                "same, and this is said once"}));
+    diagnostics_.always(joined({"the attribute \"", key, kWhat}));
   }
 
   Diagnostics& diagnostics_;
@@ -16731,8 +16733,7 @@ class Environment {
       const std::string_view text(*entry);
       const std::size_t equals = text.find('=');
       if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
-      environment.variables_.push_back(
-          {std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
+      environment.add(text.substr(0, equals), text.substr(equals + 1));
     }
     return environment;
   }
@@ -16761,6 +16762,11 @@ class Environment {
   }
 
  private:
+  void add(std::string_view name, std::string_view value) {
+    std::pair<std::string, std::string> variable(name, value);
+    variables_.push_back(std::move(variable));
+  }
+
   static bool is_tracings(std::string_view name) noexcept {
     for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
       if (name.substr(0, prefix.size()) == prefix) return true;
@@ -16958,7 +16964,7 @@ struct UrlParts {
   bool has_user = false;
   bool is_valid = false;
 
-  static UrlParts of(std::string_view url) noexcept {
+  WAGGLE_COLD static UrlParts of(std::string_view url) noexcept {
     UrlParts parts;
     const std::size_t scheme_end = url.find("://");
     if (scheme_end == url.npos) return parts;
@@ -17291,7 +17297,9 @@ struct DurationForm {
     value = Value(count);
     return true;
   }
-  static std::string show(Value value) { return joined({std::to_string(value.count()), " ms"}); }
+  WAGGLE_COLD static std::string show(Value value) {
+    return joined({std::to_string(value.count()), " ms"});
+  }
 };
 
 // A span of time in which something has to be done; 0 is no limit.
@@ -17303,7 +17311,7 @@ struct TimeoutForm : DurationForm {
     if (value.count() == 0) value = kNoLimit;
     return true;
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == kNoLimit ? "no limit" : DurationForm::show(value);
   }
 };
@@ -17316,7 +17324,7 @@ struct LimitForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 0, SpanLimits::kUnlimited, value);
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == SpanLimits::kUnlimited ? "unlimited" : std::to_string(value);
   }
 };
@@ -17329,7 +17337,7 @@ struct SizeForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 1, 0x7fffffff, value);
   }
-  static std::string show(Value value) { return std::to_string(value); }
+  WAGGLE_COLD static std::string show(Value value) { return std::to_string(value); }
 };
 
 // A share.
@@ -18038,7 +18046,8 @@ inline bool is_lowercase_hex(std::string_view text) noexcept {
 }
 
 // Returns the value of `key` in the text of /etc/os-release, without its quotes.
-inline std::string_view os_release_value(std::string_view text, std::string_view key) noexcept {
+WAGGLE_COLD std::string_view os_release_value(std::string_view text,
+                                              std::string_view key) noexcept {
   while (!text.empty()) {
     std::string_view value = take_piece(text, '\n');
     if (take_piece(value, '=') != key) continue;
@@ -18057,7 +18066,7 @@ inline std::string_view machine_id(std::string_view text) noexcept {
 
 // Returns the id in the last part of a cgroup's path: docker-<id>.scope, cri-containerd:<id>, <id>,
 // with 64 hexadecimal digits; or as Amazon's Fargate has it, 32 of them, a dash and a number.
-inline std::string_view container_id_in_path(std::string_view path) noexcept {
+WAGGLE_COLD std::string_view container_id_in_path(std::string_view path) noexcept {
   path.remove_prefix(path.rfind('/') + 1);
   const std::size_t end = path.rfind(".scope");
   if (end != path.npos && end + 6 == path.size()) path = path.substr(0, end);
@@ -18083,7 +18092,7 @@ inline std::string_view container_id_in_cgroup(std::string_view text) noexcept {
 
 // Returns the container's id by the text of /proc/self/mountinfo: where version 2 of cgroups hides
 // the path, the file that is mounted as /etc/hostname still lies in the container's own folder.
-inline std::string_view container_id_in_mounts(std::string_view text) noexcept {
+WAGGLE_COLD std::string_view container_id_in_mounts(std::string_view text) noexcept {
   while (!text.empty()) {
     std::string_view line = take_piece(text, '\n');
     for (int field = 0; field < 3; ++field) take_piece(line, ' ');
@@ -18905,9 +18914,11 @@ class [[nodiscard]] Tracing {
 
   void begin(Config&& config);
 
+  void fail(std::string problem) { errors_.push_back(std::move(problem)); }
+
   void lack_memory() noexcept {
     lacks_memory_ = true;
-    detail::completes([this] { errors_.push_back("no memory to start tracing"); });
+    detail::completes([this] { fail("no memory to start tracing"); });
   }
 
   void swap(Tracing& other) noexcept {
@@ -19025,7 +19036,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
-    if (!curl.ok()) return errors_.push_back(std::string(curl.error()));
+    if (!curl.ok()) return fail(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
@@ -19036,8 +19047,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   session.records_baggage = !config.baggage_attributes.empty();
   detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
-    errors_.push_back("libcurl has no memory, or was built without what is needed");
-    return;
+    return fail("libcurl has no memory, or was built without what is needed");
   }
   session.thread_memory = settings.memory.threads;
   auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
@@ -19045,7 +19055,7 @@ WAGGLE_COLD void Tracing::begin(Config&& config) {
   if (!pipeline->is_ready()) return lack_memory();
   session.driver = detail::driver_of(config, std::move(pipeline), engine->sleep());
   if (const char* problem = engine->open(std::move(session), session_)) {
-    errors_.push_back(problem);
+    fail(problem);
   } else {
     engine_ = engine;
     detail::tell_other_abis(*diagnostics);
