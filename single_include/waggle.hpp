@@ -6555,6 +6555,38 @@ class Deadline {
 
 #endif  // WAGGLE_SDK_DEADLINE_HPP
 
+// ---- waggle/sdk/joined.hpp ----
+
+// Puts messages together. One call for a whole sentence is a tenth of the code that a chain of
+// std::string and + becomes, and of the time that a compiler takes for it.
+#ifndef WAGGLE_SDK_JOINED_HPP
+#define WAGGLE_SDK_JOINED_HPP
+
+#include <cstddef>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace waggle {
+inline namespace abi1 {
+namespace detail {
+
+// Returns `parts` as one text, each right behind the one before.
+WAGGLE_OUT_OF_LINE std::string joined(std::initializer_list<std::string_view> parts) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
+  std::string text;
+  text.reserve(size);
+  for (const std::string_view part : parts) text.append(part);
+  return text;
+}
+
+}  // namespace detail
+}  // namespace abi1
+}  // namespace waggle
+
+#endif  // WAGGLE_SDK_JOINED_HPP
+
 // ---- waggle/exporters/descriptor_writer.hpp ----
 
 // Writes to a file descriptor by a deadline, whatever is at its other end: a stopped terminal, a
@@ -6604,7 +6636,7 @@ inline ssize_t write_some(int descriptor, std::string_view text) noexcept {
 // Writes `text` and takes from its front what was written; says why anything is left, or nothing.
 // Tries once even if the deadline has passed. Returns by the deadline if the descriptor does not
 // block.
-inline std::string write_by(int descriptor, std::string_view& text, Deadline deadline) {
+WAGGLE_COLD std::string write_by(int descriptor, std::string_view& text, Deadline deadline) {
   constexpr const char* kIsFull = "it takes no more output";
   constexpr timespec kMoment{0, 1'000'000};
   const SigpipeGuard guard;
@@ -6653,8 +6685,7 @@ class NonBlockingDescriptor {
   // As write_by().
   std::string write(std::string_view& text, Deadline deadline) const {
     if (problem_ == 0) return write_by(own_ >= 0 ? own_ : shared_, text, deadline);
-    return std::string("it cannot be opened to write without waiting: ") +
-           reason_not_opened(problem_);
+    return joined({"it cannot be opened to write without waiting: ", reason_not_opened(problem_)});
   }
 
  private:
@@ -6804,11 +6835,11 @@ inline bool acts_on_terminal(std::uint32_t point) noexcept {
 
 // Returns printable text of at most `longest` characters, the last of them … if something was cut
 // off; what a terminal might act on, or what is no UTF-8, shows as U+FFFD. `longest` is not 0.
-inline std::string terminal_text(std::string_view text, std::size_t longest) {
+WAGGLE_COLD std::string terminal_text(std::string_view text, std::size_t longest) {
   std::string shown;
   std::size_t cut_at = 0;
   for (std::size_t characters = 0; !text.empty(); ++characters) {
-    if (characters == longest) return shown.substr(0, cut_at) + "…";
+    if (characters == longest) return joined({std::string_view(shown).substr(0, cut_at), "…"});
     cut_at = shown.size();
     const std::size_t length = utf8_sequence_length(text);
     const bool is_shown = length != 0 && !acts_on_terminal(code_point(text.substr(0, length)));
@@ -6826,19 +6857,19 @@ inline std::size_t columns(std::string_view text) noexcept {
 }
 
 // Fills up with blanks at the right, to `width` columns.
-inline std::string padded_right(std::string text, std::size_t width) {
+WAGGLE_COLD std::string padded_right(std::string text, std::size_t width) {
   const std::size_t used = columns(text);
   if (used < width) text.append(width - used, ' ');
   return text;
 }
 
 // Fills up with blanks at the left, to `width` columns.
-inline std::string padded_left(const std::string& text, std::size_t width) {
-  return std::string(width - (std::min)(width, columns(text)), ' ') + text;
+WAGGLE_COLD std::string padded_left(const std::string& text, std::size_t width) {
+  return joined({std::string(width - (std::min)(width, columns(text)), ' '), text});
 }
 
 // Returns a length of time in the unit that suits it: 950ns, 1.25µs, 12.5ms, 3.20s.
-inline std::string duration_text(std::uint64_t nanoseconds) {
+WAGGLE_COLD std::string duration_text(std::uint64_t nanoseconds) {
   constexpr const char* kUnits[] = {"ns", "µs", "ms", "s"};
   double value = static_cast<double>(nanoseconds);
   int unit = 0;
@@ -7090,7 +7121,7 @@ constexpr std::size_t kShownNotes = 6;
 inline std::string value_text(const ValueView& value);
 
 // Returns [1, 2, 3] for an array, {key=1} for a map.
-inline std::string list_text(const ValueView& list) {
+WAGGLE_COLD std::string list_text(const ValueView& list) {
   const bool is_map = list.tag() == ValueTag::Map;
   std::string text = is_map ? "{" : "[";
   std::size_t shown = 0;
@@ -7100,10 +7131,11 @@ inline std::string list_text(const ValueView& list) {
       text += "…";
       break;
     }
-    if (is_map) text += terminal_text(element.key, 24) + "=";
+    if (is_map) text += joined({terminal_text(element.key, 24), "="});
     text += value_text(element.value);
   }
-  return text + (is_map ? "}" : "]");
+  text += is_map ? "}" : "]";
+  return text;
 }
 
 inline std::string number_text(double number) {
@@ -7129,18 +7161,18 @@ inline std::string value_text(const ValueView& value) {
     case ValueTag::Map:
       return list_text(value);
     case ValueTag::Bytes:
-      return std::to_string(value.text().size()) + " bytes";
+      return joined({std::to_string(value.text().size()), " bytes"});
     default:
       return terminal_text(value.text(), 60);
   }
 }
 
 // An event shows its name only, an exception also what it was.
-inline SpanNote event_note(const EventView& event) {
+WAGGLE_COLD SpanNote event_note(const EventView& event) {
   SpanNote note{"◆ ", terminal_text(event.name, 32)};
   for (const AttributeView& attribute : event.attributes) {
     if (attribute.key == "exception.type" || attribute.key == "exception.message") {
-      note.text += " " + value_text(attribute.value);
+      note.text += joined({" ", value_text(attribute.value)});
     }
   }
   return note;
@@ -7156,7 +7188,7 @@ inline bool is_key_attribute(std::string_view key) noexcept {
 }
 
 // Returns the attributes that are shown: key attributes before others, each in their order.
-inline std::vector<const AttributeView*> shown_attributes(ListView<AttributeView> attributes) {
+WAGGLE_COLD std::vector<const AttributeView*> shown_attributes(ListView<AttributeView> attributes) {
   std::vector<const AttributeView*> shown;
   for (bool is_key : {true, false}) {
     for (const AttributeView& attribute : attributes) {
@@ -7168,18 +7200,19 @@ inline std::vector<const AttributeView*> shown_attributes(ListView<AttributeView
 }
 
 // Returns what there is to say about a span, the most important first.
-inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
+WAGGLE_COLD std::vector<SpanNote> span_notes(const FinishedSpan& span) {
   std::vector<SpanNote> notes;
   const auto count_rest = [&](std::size_t size) {
     if (size > kShownNotes)
-      notes.push_back({"+" + std::to_string(size - kShownNotes) + " more", {}});
+      notes.push_back({joined({"+", std::to_string(size - kShownNotes), " more"}), {}});
   };
   if (span.status == StatusCode::Error) {
     const std::string message = terminal_text(span.status_message, 80);
-    notes.push_back({{}, message.empty() ? "error" : "error: " + message, true});
+    notes.push_back({{}, joined({"error", message.empty() ? "" : ": ", message}), true});
   }
   for (const AttributeView* attribute : shown_attributes(span.attributes)) {
-    notes.push_back({terminal_text(attribute->key, 32) + "=", value_text(attribute->value)});
+    notes.push_back(
+        {joined({terminal_text(attribute->key, 32), "="}), value_text(attribute->value)});
   }
   count_rest(span.attributes.size());
   for (std::size_t i = 0; i < (std::min)(span.events.size(), kShownNotes); ++i) {
@@ -7207,9 +7240,9 @@ inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -7225,13 +7258,16 @@ struct WaterfallStyle {
 
 using SpanList = std::vector<const FinishedSpan*>;
 
+// Where something stands that has an id. One type for traces and spans: compiling a map takes long.
+using IndexById = std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t>;
+
 // Groups spans by trace, in the order in which the traces' first spans stand.
-inline std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
-  const auto hash = [](TraceId id) { return static_cast<std::size_t>(id.high ^ id.low); };
+WAGGLE_COLD std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
   std::vector<SpanList> traces;
-  std::unordered_map<TraceId, std::size_t, decltype(hash)> known(16, hash);
+  IndexById known;
   for (const FinishedSpan& span : spans) {
-    const auto [place, is_new] = known.emplace(span.trace_id, traces.size());
+    const TraceId id = span.trace_id;
+    const auto [place, is_new] = known.insert({{id.high, id.low}, traces.size()});
     if (is_new) traces.emplace_back();
     traces[place->second].push_back(&span);
   }
@@ -7257,12 +7293,12 @@ class Waterfall {
     link();
   }
 
-  std::string draw() {
+  WAGGLE_COLD std::string draw() {
     head();
     for (std::size_t top : tops_) tree(top);
     // Parents in a circle, which only broken input has, lead up to no top.
     for (std::size_t index = 0; index < spans_.size(); ++index) {
-      if (!is_drawn_[index]) tree(index);
+      if (is_drawn_[index] == 0) tree(index);
     }
     return std::move(text_);
   }
@@ -7283,28 +7319,30 @@ class Waterfall {
 
   // ---- the tree ----
 
-  void link() {
-    std::unordered_map<std::uint64_t, std::size_t> index_of;
-    for (std::size_t i = 0; i < spans_.size(); ++i) index_of.emplace(spans_[i]->span_id.value, i);
+  WAGGLE_COLD void link() {
+    IndexById index_of;
+    for (std::size_t i = 0; i < spans_.size(); ++i) {
+      index_of.insert({{0, spans_[i]->span_id.value}, i});
+    }
     children_.resize(spans_.size());
     is_drawn_.resize(spans_.size());
     for (std::size_t i = 0; i < spans_.size(); ++i) {
-      const auto parent = index_of.find(spans_[i]->parent_id.value);
+      const auto parent = index_of.find({0, spans_[i]->parent_id.value});
       (parent != index_of.end() ? children_[parent->second] : tops_).push_back(i);
     }
   }
 
-  void tree(std::size_t top) {
+  WAGGLE_COLD void tree(std::size_t top) {
     std::vector<Place> waiting{{top, 0, false}};
     while (!waiting.empty()) {
       const Place place = waiting.back();
       waiting.pop_back();
-      is_drawn_[place.index] = true;
+      is_drawn_[place.index] = 1;
       has_more_.resize(place.depth);
-      has_more_.push_back(place.has_more);
+      has_more_.push_back(place.has_more ? 1 : 0);
       const std::size_t first = waiting.size();
       for (std::size_t child : children_[place.index]) {
-        if (!is_drawn_[child]) waiting.push_back({child, place.depth + 1, true});
+        if (is_drawn_[child] == 0) waiting.push_back({child, place.depth + 1, true});
       }
       const bool has_children = waiting.size() != first;
       if (has_children) waiting.back().has_more = false;
@@ -7316,42 +7354,44 @@ class Waterfall {
   // ---- what stands left of the names ----
 
   // Continues the lines of all levels to `depth` that have more to come.
-  std::string margin(std::size_t depth) const {
+  WAGGLE_COLD std::string margin(std::size_t depth) const {
     std::string text = "  ";
-    for (std::size_t level = 1; level <= depth; ++level) text += has_more_[level] ? "│  " : "   ";
+    for (std::size_t level = 1; level <= depth; ++level) {
+      text += has_more_[level] != 0 ? "│  " : "   ";
+    }
     return text;
   }
 
   // Levels too deep to be indented stand below each other and say how deep they are.
-  std::string stem(std::size_t depth) const {
+  WAGGLE_COLD std::string stem(std::size_t depth) const {
     if (depth == 0) return margin(0);
-    if (depth > deepest_) return margin(deepest_ - 1) + "┊" + std::to_string(depth) + " ";
-    return margin(depth - 1) + (has_more_[depth] ? "├─ " : "└─ ");
+    if (depth > deepest_) return joined({margin(deepest_ - 1), "┊", std::to_string(depth), " "});
+    return joined({margin(depth - 1), has_more_[depth] != 0 ? "├─ " : "└─ "});
   }
 
-  std::string note_stem(std::size_t depth, bool has_children) const {
-    if (depth > deepest_) return margin(deepest_ - 1) + "┊    ";
-    return margin(depth) + (has_children ? "│ " : "  ");
+  WAGGLE_COLD std::string note_stem(std::size_t depth, bool has_children) const {
+    if (depth > deepest_) return joined({margin(deepest_ - 1), "┊    "});
+    return joined({margin(depth), has_children ? "│ " : "  "});
   }
 
   // ---- lines ----
 
-  void head() {
-    const std::string what = spans_.size() == 1 ? " span\n" : " spans\n";
+  WAGGLE_COLD void head() {
     const std::string sums =
-        "  " + duration_text(end_ - begin_) + "  " + std::to_string(spans_.size()) + what;
-    paint(kBold, "trace " + std::string(spans_.front()->trace_id.hex().view()));
+        joined({"  ", duration_text(end_ - begin_), "  ", std::to_string(spans_.size()),
+                spans_.size() == 1 ? " span\n" : " spans\n"});
+    paint(kBold, joined({"trace ", spans_.front()->trace_id.hex()}));
     const std::size_t used = 39 + columns(sums);  // "trace ", the id, a gap, no line break
     const std::size_t room = style_.width > used ? style_.width - used : 1;
-    if (!service_.empty()) text_ += "  " + terminal_text(service_, room);
+    if (!service_.empty()) text_ += joined({"  ", terminal_text(service_, room)});
     text_ += sums;
   }
 
-  void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
+  WAGGLE_COLD void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
     const std::string before = stem(depth);
     const std::size_t name_end = name_width_ + 1;  // a blank before the next column is sure
     const std::size_t room = name_end - (std::min)(columns(before), name_end - 1);
-    text_ += padded_right(before + terminal_text(span.name, room), name_width_ + 2);
+    text_ += padded_right(joined({before, terminal_text(span.name, room)}), name_width_ + 2);
     paint(kDim, padded_right(kind_text(span.kind), kKindWidth));
     paint(span.status == StatusCode::Error ? kRed : kCyan, bar(span));
     const std::uint64_t lasted = span.end_unix_nanoseconds - span.start_unix_nanoseconds;
@@ -7367,14 +7407,16 @@ class Waterfall {
   }
 
   // Every span fills one column at least; one that ends where another begins shares none with it.
-  std::string bar(const FinishedSpan& span) const {
+  WAGGLE_COLD std::string bar(const FinishedSpan& span) const {
     const auto begin = static_cast<std::size_t>(column(span.start_unix_nanoseconds));
     const auto end = static_cast<std::size_t>(std::ceil(column(span.end_unix_nanoseconds)));
     const std::size_t first = (std::min)(begin, bar_width_ - 1);
     const std::size_t past = (std::max)(first + 1, (std::min)(end, bar_width_));
-    std::string drawn = "▏" + std::string(first, ' ');
+    std::string drawn = "▏";
+    drawn.append(first, ' ');
     for (std::size_t i = first; i < past; ++i) drawn += "█";
-    return drawn.append(bar_width_ - past, ' ') + "▕";
+    drawn.append(bar_width_ - past, ' ').append("▕");
+    return drawn;
   }
 
   // ---- notes ----
@@ -7384,14 +7426,14 @@ class Waterfall {
   }
 
   // Writes all notes behind the duration if they fit there, else all below.
-  void notes(const std::vector<SpanNote>& all, const std::string& before) {
+  WAGGLE_COLD void notes(const std::vector<SpanNote>& all, const std::string& before) {
     std::size_t used = name_width_ + 2 + kKindWidth + bar_width_ + 2 + kDurationWidth;
     std::size_t wanted = used;
     for (const SpanNote& note : all) wanted += kGap + width_of(note);
     if (wanted > style_.width) used = style_.width;
     for (const SpanNote& note : all) {
       if (used + kGap + width_of(note) > style_.width) {
-        text_ += "\n" + before;
+        text_ += joined({"\n", before});
         used = columns(before);
       } else {
         text_.append(kGap, ' ');
@@ -7402,19 +7444,16 @@ class Waterfall {
     }
   }
 
-  void write(const SpanNote& note, std::size_t room) {
+  WAGGLE_COLD void write(const SpanNote& note, std::size_t room) {
     if (!note.label.empty()) paint(kDim, note.label);
     const std::size_t label = columns(note.label);
     const std::size_t left = room > label ? room - label : 1;
     paint(note.is_error ? kRed : kPlain, terminal_text(note.text, left));
   }
 
-  void paint(std::string_view colour, const std::string& text) {
-    if (!style_.has_colour || colour == kPlain) {
-      text_ += text;
-    } else {
-      text_.append(colour).append(text).append("\033[0m");
-    }
+  WAGGLE_COLD void paint(std::string_view colour, std::string_view text) {
+    const bool is_plain = !style_.has_colour || colour == kPlain;
+    text_ += is_plain ? text : joined({colour, text, "\033[0m"});
   }
 
   static constexpr std::string_view kPlain = "";
@@ -7433,8 +7472,8 @@ class Waterfall {
   std::uint64_t end_ = 0;
   std::vector<std::size_t> tops_;
   std::vector<std::vector<std::size_t>> children_;
-  std::vector<bool> is_drawn_;
-  std::vector<bool> has_more_;  // by level, on the way from the top to the span being drawn
+  std::vector<char> is_drawn_;  // not bool, for which a vector is another class to compile
+  std::vector<char> has_more_;  // by level, on the way from the top to the span being drawn
   std::string text_;
 };
 
@@ -7504,16 +7543,16 @@ struct ResourceAttribute {
 class Resource {
  public:
   // Sets an attribute; a later value replaces an earlier one of the same key.
-  void set(std::string_view key, std::string_view text) {
+  WAGGLE_COLD void set(std::string_view key, std::string_view text) {
     at(key) = {std::string(key), std::string(text), 0, false};
   }
-  void set(std::string_view key, std::int64_t number) {
+  WAGGLE_COLD void set(std::string_view key, std::int64_t number) {
     at(key) = {std::string(key), {}, number, true};
   }
 
   // Takes over every attribute of `newer`, whose values win, also empty ones (OpenTelemetry,
   // Resource Merge). Its schema URL wins if it has one.
-  void merge(const Resource& newer) {
+  WAGGLE_COLD void merge(const Resource& newer) {
     for (const ResourceAttribute& attribute : newer.attributes_) at(attribute.key) = attribute;
     if (!newer.schema_url_.empty()) schema_url_ = newer.schema_url_;
   }
@@ -7655,7 +7694,7 @@ class ConsoleExporter final : public Exporter {
   }
 
  private:
-  ExportResult draw(const Batch& batch, Deadline deadline) {
+  WAGGLE_COLD ExportResult draw(const Batch& batch, Deadline deadline) {
     const detail::WaterfallStyle style = this->style();
     const std::string_view service = batch.resource.text("service.name");
     std::string text;
@@ -7665,7 +7704,8 @@ class ConsoleExporter final : public Exporter {
       text += detail::Waterfall(std::move(trace), service, style).draw();
     }
     const std::string problem = write(std::move(text), deadline);
-    return problem.empty() ? ExportResult{} : ExportResult::failed("the terminal: " + problem);
+    if (problem.empty()) return {};
+    return ExportResult::failed(detail::joined({"the terminal: ", problem}));
   }
 
   static bool environment_allows_colour() noexcept {
@@ -7688,7 +7728,7 @@ class ConsoleExporter final : public Exporter {
 
   // What was given up within a line, perhaps within a colour, is ended before the next text, or
   // alone if there is none.
-  std::string write(std::string text, Deadline deadline) {
+  WAGGLE_COLD std::string write(std::string text, Deadline deadline) {
     if (is_cut_off_) text.insert(0, style().has_colour ? "\033[0m\n" : "\n");
     if (text.empty()) return {};
     std::string_view left = text;
@@ -7713,12 +7753,11 @@ class ConsoleExporter final : public Exporter {
     return true;
   }
 
-  std::string skipped_text() {
+  WAGGLE_COLD std::string skipped_text() {
     const char* what = skipped_ == 1 ? " trace was" : " traces were";
-    std::string text = "(" + std::to_string(skipped_) + what + " not drawn: more than " +
-                       std::to_string(options_.traces_per_second) + " a second)\n";
-    skipped_ = 0;
-    return text;
+    const std::string count = std::to_string(std::exchange(skipped_, 0));
+    return detail::joined({"(", count, what, " not drawn: more than ",
+                           std::to_string(options_.traces_per_second), " a second)\n"});
   }
 
   static constexpr std::size_t kNarrowest = 60;  // columns; the bars need them
@@ -8975,7 +9014,7 @@ class FileExporter final : public Exporter {
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                kOwnerOnly);
     if (descriptor < 0) {
-      return Error{"cannot open " + path + ": " + detail::reason_not_opened(errno)};
+      return Error{detail::joined({"cannot open ", path, ": ", detail::reason_not_opened(errno)})};
     }
     return std::unique_ptr<FileExporter>(new FileExporter(path, descriptor));
   }
@@ -8997,7 +9036,7 @@ class FileExporter final : public Exporter {
     const std::string problem = detail::write_by(descriptor_, left, deadline);
     is_cut_off_ = detail::is_cut_off(line_, left, is_cut_off_);
     if (problem.empty()) return {};
-    return ExportResult::failed("cannot write to " + path_ + ": " + problem);
+    return ExportResult::failed(detail::joined({"cannot write to ", path_, ": ", problem}));
   }
 
   FileExporter(std::string path, int descriptor) noexcept
@@ -9352,8 +9391,8 @@ class MemoryExporter final : public Exporter {
     spans.reserve(batch.spans.size());
     for (const FinishedSpan& span : batch.spans) spans.push_back(detail::recorded(span));
     if (store_->add(std::move(spans))) return {};
-    return ExportResult::failed("the store holds " + std::to_string(store_->most_spans()) +
-                                " spans at most");
+    return ExportResult::failed(detail::joined(
+        {"the store holds ", std::to_string(store_->most_spans()), " spans at most"}));
   }
 
   std::shared_ptr<SpanStore> store_;
@@ -10230,9 +10269,10 @@ class ParentBasedSampler final : public Sampler {
   }
 
   std::string description() const override {
-    return "ParentBased{root=" + root_->description() +
-           ",remoteParentSampled=" + described(remote_sampled_, "AlwaysOnSampler") +
-           ",remoteParentNotSampled=" + described(remote_not_sampled_, "AlwaysOffSampler") + "}";
+    return detail::joined(
+        {"ParentBased{root=", root_->description(),
+         ",remoteParentSampled=", described(remote_sampled_, "AlwaysOnSampler"),
+         ",remoteParentNotSampled=", described(remote_not_sampled_, "AlwaysOffSampler"), "}"});
   }
 
  private:
@@ -10743,18 +10783,18 @@ constexpr std::string_view without_blanks(std::string_view text) noexcept {
 // Says what is wrong with the headers of a request; empty if nothing is. Names a header whose value
 // is at fault, and never repeats a value; a name that is no name may be a value gone astray, so it
 // is not repeated either.
-inline std::string header_problem(const HeaderList& headers) {
+WAGGLE_COLD std::string header_problem(const HeaderList& headers) {
   for (const auto& [name, value] : headers) {
     if (!is_header_name(name)) {
       return "a header's name is empty or holds a character that names may not have; check the "
              "configured headers";
     }
     if (!is_header_value(value)) {
-      return "the value of header " + name + " holds a line break or a NUL; remove it";
+      return joined({"the value of header ", name, " holds a line break or a NUL; remove it"});
     }
     for (const char* own : {"Content-Length", "Transfer-Encoding", "Expect"}) {
       if (equals_ignoring_case(name, own)) {
-        return "the header " + name + " cannot be configured: it follows from the body";
+        return joined({"the header ", name, " cannot be configured: it follows from the body"});
       }
     }
   }
@@ -10778,9 +10818,7 @@ inline std::string without_values(std::string text, const HeaderList& headers) {
 // without a value.
 inline std::string header_line(std::string_view name, std::string_view value) {
   const std::string_view text = without_blanks(value);
-  std::string line(name);
-  if (text.empty()) return line.append(";");
-  return line.append(": ").append(text);
+  return joined({name, text.empty() ? ";" : ": ", text});
 }
 
 // Takes the value of `line` into `value` if the line is the header `name`; a value longer than
@@ -10869,7 +10907,7 @@ constexpr CertificateHint kCertificateHints[] = {
 };
 
 // Says why a server's certificate was not accepted, as far as the TLS library's words tell.
-inline std::string_view certificate_meaning(std::string_view reason) noexcept {
+WAGGLE_COLD std::string_view certificate_meaning(std::string_view reason) noexcept {
   for (const CertificateHint& hint : kCertificateHints) {
     if (reason.find(hint.words) != std::string_view::npos) return hint.meaning;
   }
@@ -10877,7 +10915,7 @@ inline std::string_view certificate_meaning(std::string_view reason) noexcept {
 }
 
 // Says why a TLS handshake broke off, as far as the TLS library's words tell.
-inline std::string_view handshake_meaning(std::string_view reason) noexcept {
+WAGGLE_COLD std::string_view handshake_meaning(std::string_view reason) noexcept {
   const auto says = [reason](std::string_view words) {
     return reason.find(words) != std::string_view::npos;
   };
@@ -10894,56 +10932,57 @@ inline std::string_view handshake_meaning(std::string_view reason) noexcept {
 }
 
 // Puts the sentence before the network library's own words.
-inline std::string describe_problem(const TransferFailure& failure) {
-  const std::string& host = failure.host;
+WAGGLE_COLD std::string describe_problem(const TransferFailure& failure) {
+  const std::string_view host = failure.host;
   switch (failure.problem) {
     case TransferProblem::BadUrl:
       return "the endpoint is not a URL; it should look like https://api.honeycomb.io/v1/traces";
     case TransferProblem::BadScheme:
       return "the endpoint must begin with http:// or https://, and https needs a libcurl with TLS";
     case TransferProblem::UnknownHost:
-      return "cannot find the address of " + host + ": check its spelling and this machine's DNS";
+      return joined(
+          {"cannot find the address of ", host, ": check its spelling and this machine's DNS"});
     case TransferProblem::UnknownProxy:
-      return "cannot find the proxy on the way to " + host +
-             ": check http_proxy, https_proxy, all_proxy and no_proxy";
+      return joined({"cannot find the proxy on the way to ", host,
+                     ": check http_proxy, https_proxy, all_proxy and no_proxy"});
     case TransferProblem::ProxyRefused:
-      return "the proxy refused to connect to " + host +
-             ": check its rules and login, or add the host to no_proxy";
+      return joined({"the proxy refused to connect to ", host,
+                     ": check its rules and login, or add the host to no_proxy"});
     case TransferProblem::Unreachable:
-      return "cannot connect to " + host +
-             ": check that a server listens there and no firewall or "
-             "proxy setting stands between";
+      return joined({"cannot connect to ", host,
+                     ": check that a server listens there and no firewall or "
+                     "proxy setting stands between"});
     case TransferProblem::ConnectTimeout:
-      return "no connection to " + host + " in time: check the address, firewalls and proxies";
+      return joined(
+          {"no connection to ", host, " in time: check the address, firewalls and proxies"});
     case TransferProblem::TlsRefused:
-      return "TLS with " + host + " failed: " + std::string(handshake_meaning(failure.reason));
+      return joined({"TLS with ", host, " failed: ", handshake_meaning(failure.reason)});
     case TransferProblem::CertificateRefused:
-      return "the certificate of " + host +
-             " was refused: " + std::string(certificate_meaning(failure.reason));
+      return joined(
+          {"the certificate of ", host, " was refused: ", certificate_meaning(failure.reason)});
     case TransferProblem::CertificateFileUnreadable:
-      return "a certificate or key file cannot be used for " + host +
-             ": check that it exists, is readable and holds PEM";
+      return joined({"a certificate or key file cannot be used for ", host,
+                     ": check that it exists, is readable and holds PEM"});
     case TransferProblem::ReplyTimeout:
-      return host + " took the request but did not answer in time";
+      return joined({host, " took the request but did not answer in time"});
     case TransferProblem::NotHttp:
-      return "what answers at " + host +
-             " does not speak HTTP: check scheme and port (OTLP over "
-             "HTTP is usually at 4318, gRPC at 4317)";
+      return joined({"what answers at ", host,
+                     " does not speak HTTP: check scheme and port (OTLP over "
+                     "HTTP is usually at 4318, gRPC at 4317)"});
     case TransferProblem::ReplyTooLarge:
-      return host + " sent a longer reply than is read; it may not be an OTLP endpoint";
+      return joined({host, " sent a longer reply than is read; it may not be an OTLP endpoint"});
     case TransferProblem::ConnectionLost:
-      return "the connection to " + host + " was lost before a complete reply";
+      return joined({"the connection to ", host, " was lost before a complete reply"});
     case TransferProblem::OutOfMemory:
       return "the request could not be set up: libcurl is out of memory or not initialised";
   }
-  return "the transfer to " + host + " failed";
+  return joined({"the transfer to ", host, " failed"});
 }
 
 // Returns the whole message of a failed transfer.
 inline std::string describe(const TransferFailure& failure) {
-  std::string message = describe_problem(failure);
-  if (!failure.reason.empty()) message.append(" (").append(failure.reason).append(")");
-  return message;
+  const std::string problem = describe_problem(failure);
+  return failure.reason.empty() ? problem : joined({problem, " (", failure.reason, ")"});
 }
 
 }  // namespace detail
@@ -11036,7 +11075,7 @@ class CurlEasy {
 };
 
 // Sets what every request has in common; false if any of it did not take.
-inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept {
+WAGGLE_COLD bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept {
 #if LIBCURL_VERSION_NUM >= 0x075500
   const bool limited = easy.set(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -11056,7 +11095,7 @@ inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept 
 
 // Sets how servers are verified; false if any of that did not take. A libcurl built without TLS,
 // HTTP/2 or proxies refuses the first options, and has no use for them.
-inline bool configure_tls(CurlEasy& easy, const CurlOptions& options) noexcept {
+WAGGLE_COLD bool configure_tls(CurlEasy& easy, const CurlOptions& options) noexcept {
   constexpr long kOldestTls = CURL_SSLVERSION_TLSv1_2;
   easy.set(CURLOPT_SSLVERSION, kOldestTls);
   easy.set(CURLOPT_PROXY_SSLVERSION, kOldestTls);
@@ -11074,7 +11113,7 @@ class CurlHeaders {
  public:
   // Replaces the list; false if libcurl has no memory. A large body's "Expect", which costs a round
   // trip, is taken out, and so is libcurl's own Content-Type, which is never the right one.
-  bool assign(const HeaderList& headers) {
+  WAGGLE_COLD bool assign(const HeaderList& headers) {
     list_.reset();
     bool typed = false;
     for (const auto& [name, value] : headers) {
@@ -11116,7 +11155,7 @@ inline CURLcode read_url_host(const std::string& url, std::string& host) {
   host = CurlText(name).get();
   char* port = nullptr;
   if (curl_url_get(parsed.get(), CURLUPART_PORT, &port, 0) == CURLUE_OK) {
-    host.append(":").append(CurlText(port).get());
+    host += joined({":", CurlText(port).get()});
   }
   return CURLE_OK;
 }
@@ -11157,13 +11196,13 @@ inline TransferProblem transfer_problem(CURLcode code, bool sent, std::string_vi
 
 // Returns libcurl's own words where they speak of hosts, ports, files and TLS. Elsewhere they may
 // repeat a proxy's URL with its password, and the code's fixed words have to do.
-inline std::string transfer_reason(CURLcode code, std::string_view words, long system_error) {
+WAGGLE_COLD std::string transfer_reason(CURLcode code, std::string_view words, long system_error) {
   switch (code) {
     case CURLE_COULDNT_CONNECT: {
       const bool about_host = words.substr(0, 17) == "Failed to connect";
-      std::string reason(about_host ? words : curl_easy_strerror(code));
-      if (system_error == 0) return reason;
-      return reason.append(": ").append(std::strerror(static_cast<int>(system_error)));
+      const std::string_view reason(about_host ? words : curl_easy_strerror(code));
+      if (system_error == 0) return std::string(reason);
+      return joined({reason, ": ", std::strerror(static_cast<int>(system_error))});
     }
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -11306,7 +11345,7 @@ class CurlTransport final : public Transport {
            easy_.set(CURLOPT_HEADERDATA, self);
   }
 
-  void try_to_begin(const HttpRequest& request) {
+  WAGGLE_COLD void try_to_begin(const HttpRequest& request) {
     std::string problem = detail::header_problem(request.headers);
     if (!problem.empty()) {
       settle(TransportOutcome::NotConnected, [&] { return problem; });
@@ -11348,7 +11387,7 @@ class CurlTransport final : public Transport {
     detail::completes([&] { reply_.message = message(); });
   }
 
-  void finish(CURLcode code) noexcept {
+  WAGGLE_COLD void finish(CURLcode code) noexcept {
     // libcurl takes a head that ends with the connection for a whole one (RFC 9112, section 8).
     if (code == CURLE_OK && !is_head_whole_) code = CURLE_PARTIAL_FILE;
     reply_.status = static_cast<int>(easy_.number(CURLINFO_RESPONSE_CODE));
@@ -13347,11 +13386,13 @@ class Ledger {
 #ifndef WAGGLE_SDK_DIAGNOSTICS_HPP
 #define WAGGLE_SDK_DIAGNOSTICS_HPP
 
+#include <algorithm>
 #include <cstdio>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace waggle {
 inline namespace abi1 {
@@ -13359,6 +13400,18 @@ inline namespace abi1 {
 // Takes a message; `user` is what was given beside it. Must not throw. Called from the collector's
 // thread and from start().
 using MessageHandler = void (*)(std::string_view message, void* user);
+
+namespace detail {
+
+// Adds `text` to what was told already; false if it is among that. Meant for a few.
+WAGGLE_COLD bool remember(std::vector<std::string>& told, std::string_view text) {
+  std::string copy(text);
+  if (std::find(told.begin(), told.end(), copy) != told.end()) return false;
+  told.push_back(std::move(copy));
+  return true;
+}
+
+}  // namespace detail
 
 // Tells each kind of trouble once, so that a server that is down for a day is one line in the log.
 class Diagnostics {
@@ -13371,7 +13424,7 @@ class Diagnostics {
   void once(std::string_view kind, std::string_view message) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     bool is_new = true;
-    detail::completes([&] { is_new = told_.emplace(kind).second; });
+    detail::completes([&] { is_new = detail::remember(told_, kind); });
     if (is_new) handler_(message, user_);
   }
 
@@ -13386,7 +13439,7 @@ class Diagnostics {
   }
 
   std::mutex mutex_;
-  std::set<std::string> told_;
+  std::vector<std::string> told_;
   MessageHandler handler_;
   void* user_;
 };
@@ -13411,7 +13464,7 @@ namespace detail {
 
 // Writes "1 span", "2 spans".
 inline std::string count_of_spans(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " span" : " spans");
+  return joined({std::to_string(count), count == 1 ? " span" : " spans"});
 }
 
 struct Verdict {
@@ -13428,7 +13481,7 @@ struct Verdict {
 
 // Returns what tells a verdict's trouble from others, of which each is told once.
 inline std::string kind_of(const Verdict& verdict) {
-  if (verdict.dropped != 0) return "send " + std::string(to_string(verdict.reason));
+  if (verdict.dropped != 0) return joined({"send ", to_string(verdict.reason)});
   if (verdict.rejected != 0) return "rejected";
   return verdict.spans() == 0 ? "retry" : "warning";
 }
@@ -13436,7 +13489,7 @@ inline std::string kind_of(const Verdict& verdict) {
 // Says for a person what happened.
 inline std::string text_of(const Verdict& verdict) {
   if (verdict.dropped == 0) return verdict.message;
-  return "lost " + count_of_spans(verdict.dropped) + ": " + verdict.message;
+  return joined({"lost ", count_of_spans(verdict.dropped), ": ", verdict.message});
 }
 
 // Tells it, once a kind. Without memory for that it stays untold.
@@ -13675,7 +13728,7 @@ class ExporterCalls {
       if (!pass(kInExporter, kOurs)) break;
       if (result.delivered) continue;
       verdict = lost(batch, DropReason::ExporterFailed);
-      diagnostics.once("exporter", "an exporter failed: " + result.reason);
+      diagnostics.once("exporter", joined({"an exporter failed: ", result.reason}));
     }
     return verdict;
   }
@@ -13798,9 +13851,9 @@ namespace detail {
 // Writes one report at a time; it stands for the same losses until it has arrived.
 class LossReport {
  public:
-  LossReport() {
+  WAGGLE_COLD LossReport() {
     for (std::size_t index = 0; index < kDropReasonCount; ++index) {
-      keys_[index] = "waggle.lost_spans." + std::string(to_string(static_cast<DropReason>(index)));
+      keys_[index] = joined({"waggle.lost_spans.", to_string(static_cast<DropReason>(index))});
     }
   }
 
@@ -14235,10 +14288,11 @@ class Gzip {
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace waggle {
 inline namespace abi1 {
@@ -14260,14 +14314,14 @@ inline bool is_control_character(std::string_view character) noexcept {
 
 // Makes a server's words fit for a log line: UTF-8 without control characters, cut between two
 // characters if it is too long.
-inline std::string printable(std::string_view text) {
+WAGGLE_COLD std::string printable(std::string_view text) {
   constexpr std::size_t kLongest = 300;
   std::string result;
   while (!text.empty()) {
     const Utf8Sequence sequence = first_utf8_sequence(text);
     const std::string_view character =
         sequence.is_valid ? text.substr(0, sequence.length) : kReplacementCharacter;
-    if (result.size() + character.size() > kLongest) return result + "...";
+    if (result.size() + character.size() > kLongest) return joined({result, "..."});
     result += is_control_character(character) ? std::string_view(" ") : character;
     text.remove_prefix(sequence.length);
   }
@@ -14292,16 +14346,16 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
   bool number_integer(number_integer_t number) override {
-    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
-    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool string(string_t& text) override {
     is_text_ = depth_ == 0 && skipped_ == 0;
-    if (is_text_ || is_heeded()) texts_[prefix_ + name_] = printable(text);
+    if (is_text_ || is_heeded()) keep(texts_, printable(text));
     return true;
   }
 
@@ -14312,7 +14366,7 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool start_object(std::size_t) override {
-    const std::string inner = depth_ == 0 ? std::string() : prefix_ + name_ + ".";
+    const std::string inner = depth_ == 0 ? std::string() : joined({prefix_, name_, "."});
     if (skipped_ != 0 || !can_matter(inner)) return skip();
     prefix_ = inner;
     ++depth_;
@@ -14335,11 +14389,25 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  using Texts = std::map<std::string, std::string>;
+  // By path; few enough to look at one after the other.
+  using Texts = std::vector<std::pair<std::string, std::string>>;
 
-  static std::string found(const Texts& texts, const std::string& path) {
-    const auto place = texts.find(path);
-    return place == texts.end() ? std::string() : place->second;
+  static std::string found(const Texts& texts, std::string_view path) {
+    for (const auto& text : texts) {
+      if (text.first == path) return text.second;
+    }
+    return {};
+  }
+
+  // A later value replaces an earlier one.
+  WAGGLE_COLD void keep(Texts& texts, const std::string& value) {
+    std::string path = joined({prefix_, name_});
+    for (auto& text : texts) {
+      if (text.first != path) continue;
+      text.second = value;
+      return;
+    }
+    texts.push_back({std::move(path), value});
   }
 
   static bool can_matter(std::string_view prefix) noexcept {
@@ -14379,15 +14447,21 @@ struct KeyOwner {
   std::string environment;
 };
 
+// Lets `reply` hear a body; false if that is not JSON. The parser's one caller: so a compiler sees
+// that only JSON is asked for, and drops the readers of all the binary formats.
+inline bool hear(std::string_view body, ReplyReader& reply) {
+  return nlohmann::json::sax_parse(body.begin(), body.end(), &reply);
+}
+
 // Reads Honeycomb's answer to GET /1/auth (Honeycomb API, Auth).
 inline KeyOwner read_key_owner(std::string_view body) {
   ReplyReader reply;
-  if (!nlohmann::json::sax_parse(body, &reply)) return {};
+  if (!hear(body, reply)) return {};
   return {reply.text("team.slug"), reply.text("environment.slug")};
 }
 
 // Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
-inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
+WAGGLE_COLD std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
   std::string digits = reply.text(path);
   if (digits.empty()) digits = reply.whole_number(path);
   const bool is_count = digits.find_first_not_of("0123456789") == digits.npos;
@@ -14395,10 +14469,10 @@ inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path)
 }
 
 // Returns the first of an object's texts under these names that is not empty.
-inline std::string text_in(const ReplyReader& reply, const std::string& object,
-                           std::initializer_list<const char*> names) {
+WAGGLE_COLD std::string text_in(const ReplyReader& reply, const std::string& object,
+                                std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    std::string words = reply.text(object + name);
+    std::string words = reply.text(joined({object, name}));
     if (!words.empty()) return words;
   }
   return {};
@@ -14406,24 +14480,24 @@ inline std::string text_in(const ReplyReader& reply, const std::string& object,
 
 // Returns the words of an error under any of the names that servers and proxies use; of one that is
 // an object of its own and has none, the code.
-inline std::string message_in(const ReplyReader& reply, const std::string& object) {
+WAGGLE_COLD std::string message_in(const ReplyReader& reply, const std::string& object) {
   std::string words =
       text_in(reply, object, {"message", "errorMessage", "error", "detail", "title"});
-  const std::string error = object + "error.";
+  const std::string error = joined({object, "error."});
   if (words.empty()) {
     words =
         text_in(reply, error,
                 {"message", "errorMessage", "reason", "detail", "title", "status", "code", "type"});
   }
-  const std::string code = reply.whole_number(error + "code");
-  return words.empty() && !code.empty() ? "code " + code : words;
+  const std::string code = reply.whole_number(joined({error, "code"}));
+  return words.empty() && !code.empty() ? joined({"code ", code}) : words;
 }
 
 // Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, another object with an error
 // in it, or plain text, as it is or as a JSON string.
 inline OtlpReply read_reply(std::string_view body) {
   ReplyReader reply;
-  if (!nlohmann::json::sax_parse(body, &reply)) return {0, printable(body)};
+  if (!hear(body, reply)) return {0, printable(body)};
   if (reply.is_text()) return {0, reply.text("")};
   if (!reply.has_partial_success()) return {0, message_in(reply, "")};
   return {count_in(reply, "partialSuccess.rejectedSpans"), message_in(reply, "partialSuccess.")};
@@ -14569,7 +14643,7 @@ class HttpDateReader {
     time_.year = digits(4);
   }
 
-  void read_clock() noexcept {
+  WAGGLE_COLD void read_clock() noexcept {
     time_.hour = digits(2);
     skip(":");
     time_.minute = digits(2);
@@ -14586,13 +14660,13 @@ class HttpDateReader {
     }
   }
 
-  void skip(std::string_view expected) noexcept {
+  WAGGLE_COLD void skip(std::string_view expected) noexcept {
     if (rest_.substr(0, expected.size()) != expected) return give_up();
     rest_.remove_prefix(expected.size());
   }
 
   // Reads exactly `count` digits.
-  int digits(std::size_t count) noexcept {
+  WAGGLE_COLD int digits(std::size_t count) noexcept {
     int number = 0;
     for (; count != 0; --count) {
       const char digit = rest_.empty() ? '\0' : rest_.front();
@@ -14608,7 +14682,7 @@ class HttpDateReader {
 
   // Reads one of `names` and returns its index.
   template <std::size_t Count>
-  int name(const std::array<std::string_view, Count>& names) noexcept {
+  WAGGLE_COLD int name(const std::array<std::string_view, Count>& names) noexcept {
     int index = 0;
     for (const std::string_view candidate : names) {
       if (rest_.substr(0, candidate.size()) == candidate) {
@@ -14746,18 +14820,17 @@ constexpr StatusName kStatusNames[] = {{200, "OK"},
                                        {504, "Gateway Timeout"}};
 
 // Returns a status as in "503 Service Unavailable"; the number alone if it has no common name.
-inline std::string status_text(int status) {
-  std::string text = std::to_string(status);
+WAGGLE_COLD std::string status_text(int status) {
+  std::string number = std::to_string(status);
   for (const StatusName& known : kStatusNames) {
-    if (known.status == status) return text.append(" ").append(known.name);
+    if (known.status == status) return joined({number, " ", known.name});
   }
-  return text;
+  return number;
 }
 
 // Appends the server's words, if it said any.
-inline std::string with_words(std::string text, const std::string& words) {
-  if (!words.empty()) text.append(": ").append(words);
-  return text;
+WAGGLE_COLD std::string with_words(std::string_view text, std::string_view words) {
+  return joined({text, words.empty() ? "" : ": ", words});
 }
 
 // Tells whether a 400 complains about the size of the request's body, as those servers do that have
@@ -14769,7 +14842,7 @@ inline std::string with_words(std::string text, const std::string& words) {
 // Honeycomb's decoder cuts a body off at 20 MiB and then fails to parse the rest: no batch comes
 // near that, so with these words the bytes are bad, and halving bad bytes down to single spans
 // would turn one refused request into thousands.
-inline bool complains_of_size(std::string_view words) {
+WAGGLE_COLD bool complains_of_size(std::string_view words) {
   constexpr std::string_view kPhrases[] = {"body too large",         "body is too large",
                                            "body too big",           "body is too big",
                                            "body exceeds",           "body exceeded",
@@ -14805,7 +14878,7 @@ constexpr bool leaves_arrival_open(int status) noexcept {
 }
 
 // The request failed before a complete answer was there.
-inline Answer judge_failure(const HttpReply& reply) {
+WAGGLE_COLD Answer judge_failure(const HttpReply& reply) {
   Answer answer;
   const bool is_connected = reply.outcome != TransportOutcome::NotConnected;
   const bool is_too_large = reply.outcome == TransportOutcome::ReplyTooLarge;
@@ -14826,15 +14899,16 @@ inline Answer judge_failure(const HttpReply& reply) {
 // The server took the request. A partial success is final too (OTLP specification, "Partial
 // Success"); one that rejects nothing but has words is a warning. A body that is no OTLP reply
 // takes nothing back, but its words are worth a look: a login page answers 200 as well.
-inline Answer judge_success(const HttpReply& reply, const OtlpReply& details, std::uint64_t spans) {
+WAGGLE_COLD Answer judge_success(const HttpReply& reply, const OtlpReply& details,
+                                 std::uint64_t spans) {
   Answer answer;
   answer.rejected = (std::min)(details.rejected_spans, spans);
   answer.kind = answer.rejected == 0 ? AnswerKind::Delivered : AnswerKind::PartlyRejected;
   answer.may_have_arrived = true;
   if (answer.rejected != 0) {
     answer.message =
-        with_words(status_text(reply.status) + ", but " + std::to_string(answer.rejected) + " of " +
-                       std::to_string(spans) + " spans were rejected",
+        with_words(joined({status_text(reply.status), ", but ", std::to_string(answer.rejected),
+                           " of ", std::to_string(spans), " spans were rejected"}),
                    details.message);
   } else if (!details.message.empty()) {
     answer.message = with_words(status_text(reply.status), details.message);
@@ -14842,7 +14916,7 @@ inline Answer judge_success(const HttpReply& reply, const OtlpReply& details, st
   return answer;
 }
 
-inline Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_now) {
+WAGGLE_COLD Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_now) {
   Answer answer;
   answer.kind = AnswerKind::Retry;
   const std::optional<Milliseconds> delay = parse_retry_after(reply.retry_after, unix_seconds_now);
@@ -14853,7 +14927,7 @@ inline Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_
   return answer;
 }
 
-inline Answer judge_refusal(const HttpReply& reply, const OtlpReply& details) {
+WAGGLE_COLD Answer judge_refusal(const HttpReply& reply, const OtlpReply& details) {
   Answer answer;
   const bool is_too_large =
       reply.status == 413 || (reply.status == 400 && complains_of_size(details.message));
@@ -14878,7 +14952,7 @@ inline Answer judge(const HttpReply& reply, std::uint64_t spans, std::int64_t un
   }
   std::string text = status_text(reply.status);
   if (reply.status / 100 == 3) text += " (redirects are not followed)";
-  answer.message = with_words(std::move(text), details.message);
+  answer.message = with_words(text, details.message);
   return answer;
 }
 
@@ -15647,9 +15721,9 @@ inline bool is_honeycomb_field(std::string_view key) noexcept {
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace waggle {
 inline namespace abi1 {
@@ -15692,11 +15766,12 @@ class SpanRemarks {
     if (span.dropped_links != 0) tell_limit("links", span);
   }
 
-  void tell_limit(const char* what, const FinishedSpan& span) {
-    if (!told_.insert(what).second) return;
-    diagnostics_.always(std::string("some ") + what + " of span \"" + std::string(span.name) +
-                        "\" were discarded, for a limit or an empty key; the span counts them, and "
-                        "this is said once");
+  WAGGLE_COLD void tell_limit(const char* what, const FinishedSpan& span) {
+    constexpr const char* kWhy =
+        "\" were discarded, for a limit or an empty key; the span counts them, and "
+        "this is said once";
+    if (!remember(told_, what)) return;
+    diagnostics_.always(joined({"some ", what, " of span \"", span.name, kWhy}));
   }
 
   void tell_fields(const FinishedSpan& span) {
@@ -15705,16 +15780,17 @@ class SpanRemarks {
     }
   }
 
-  void tell_field(std::string_view key) {
-    if (told_.size() >= kMostNames || !told_.emplace(key).second) return;
-    diagnostics_.always("the attribute \"" + std::string(key) +
-                        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
-                        "same, and this is said once");
+  WAGGLE_COLD void tell_field(std::string_view key) {
+    constexpr const char* kWhat =
+        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
+        "same, and this is said once";
+    if (told_.size() >= kMostNames || !remember(told_, key)) return;
+    diagnostics_.always(joined({"the attribute \"", key, kWhat}));
   }
 
   Diagnostics& diagnostics_;
   const bool is_for_honeycomb_;
-  std::set<std::string> told_;
+  std::vector<std::string> told_;
 };
 
 }  // namespace detail
@@ -16764,7 +16840,7 @@ class Engine {
   CollectorSleep& sleep() noexcept { return sleep_; }
 
   // Opens a session and tells its number; says why it cannot, or returns null.
-  const char* open(Session session, std::uint32_t& number) {
+  WAGGLE_COLD const char* open(Session session, std::uint32_t& number) {
     if (is_forked()) return "tracing cannot be started in the child of a fork yet";
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool is_others = waggle_abi1_hub.owner != nullptr && waggle_abi1_hub.owner != this;
@@ -16826,7 +16902,7 @@ class Engine {
   // Ends a session, 0 stands for any; false if something had to be given up. Does nothing the
   // second time, and in a fork's child. While another thread ends it, this one waits: the end of
   // the program must not overtake a shutdown.
-  bool close(std::uint32_t number, Deadline deadline) {
+  WAGGLE_COLD bool close(std::uint32_t number, Deadline deadline) {
     if (is_forked()) return false;
     std::unique_lock<std::mutex> lock(mutex_);
     closed_.wait_until(lock, deadline.at(), [this] { return !is_closing_; });
@@ -16886,7 +16962,7 @@ class Engine {
   }
 
   // Says at the end what was lost since start(), by reason.
-  void tell_losses(Diagnostics& diagnostics) const {
+  WAGGLE_COLD void tell_losses(Diagnostics& diagnostics) const {
     const Stats now = stats();
     std::uint64_t sum = 0;
     std::string reasons;
@@ -16895,17 +16971,17 @@ class Engine {
       const std::uint64_t count = now.dropped[index] - lost_before_.dropped[index];
       if (count == 0 || reason == DropReason::Filtered) continue;
       sum += count;
-      reasons.append(reasons.empty() ? "" : ", ").append(to_string(reason));
-      reasons.append(" ").append(std::to_string(count));
+      reasons +=
+          joined({reasons.empty() ? "" : ", ", to_string(reason), " ", std::to_string(count)});
     }
-    if (sum != 0) diagnostics.always("lost " + count_of_spans(sum) + ": " + reasons);
+    if (sum != 0) diagnostics.always(joined({"lost ", count_of_spans(sum), ": ", reasons}));
   }
 
   // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
   // hook is registered anew each time: it has to run before the clean-up of OpenSSL, which may have
   // been loaded since; what runs twice does nothing the second time. Says why it cannot, or returns
   // null.
-  const char* prepare_process() noexcept {
+  WAGGLE_COLD const char* prepare_process() noexcept {
     constexpr const char* kNoHook = "no memory to prepare for the end of the program";
     if (std::atexit(&Engine::on_exit) != 0) return kNoHook;
     if (is_prepared_) return nullptr;
@@ -16935,7 +17011,7 @@ class Engine {
     }
   }
 
-  void fill_hub() noexcept {
+  WAGGLE_COLD void fill_hub() noexcept {
     Hub& hub = waggle_abi1_hub;
     hub.acquire_thread = [](Hub& asking, ThreadState*& slot) noexcept {
       return self()->threads_.acquire(asking, slot);
@@ -16957,7 +17033,7 @@ class Engine {
     threads_.count_drop(is_stale && is_forked() ? DropReason::Forked : reason);
   }
 
-  bool attach(Hub& follower) {
+  WAGGLE_COLD bool attach(Hub& follower) {
     const std::lock_guard<std::mutex> lock(mutex_);
     Hub* last = &waggle_abi1_hub;
     while (last->next_follower != nullptr && last != &follower) last = last->next_follower;
@@ -17033,13 +17109,13 @@ class Environment {
       : variables_(variables) {}
 
   // Takes down this process's variables.
-  static Environment read() {
+  WAGGLE_COLD static Environment read() {
     Environment environment;
     for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
       const std::string_view text(*entry);
       const std::size_t equals = text.find('=');
       if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
-      environment.variables_.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+      environment.add(text.substr(0, equals), text.substr(equals + 1));
     }
     return environment;
   }
@@ -17051,7 +17127,7 @@ class Environment {
 
   // Returns a variable's value, empty if it is unset. The first of two of one name counts, as with
   // getenv.
-  std::string_view value(std::string_view name) const noexcept {
+  WAGGLE_COLD std::string_view value(std::string_view name) const noexcept {
     for (const auto& variable : variables_) {
       if (variable.first == name) return without_blanks(variable.second);
     }
@@ -17059,7 +17135,7 @@ class Environment {
   }
 
   // Returns the first of these that is set.
-  Said first_of(VariableNames names) const noexcept {
+  WAGGLE_COLD Said first_of(VariableNames names) const noexcept {
     for (const char* name : names) {
       const std::string_view text = value(name);
       if (!text.empty()) return {text, name};
@@ -17068,6 +17144,11 @@ class Environment {
   }
 
  private:
+  void add(std::string_view name, std::string_view value) {
+    std::pair<std::string, std::string> variable(name, value);
+    variables_.push_back(std::move(variable));
+  }
+
   static bool is_tracings(std::string_view name) noexcept {
     for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
       if (name.substr(0, prefix.size()) == prefix) return true;
@@ -17103,13 +17184,13 @@ namespace detail {
 
 // Names the ABIs that are in this program besides its own, "2, 3"; empty if there is none. Sees the
 // program and the libraries that it was linked with, or opened with RTLD_GLOBAL.
-inline std::string other_abis() {
+WAGGLE_COLD std::string other_abis() {
   constexpr std::uint32_t kHighest = 9;
   std::string numbers;
   for (std::uint32_t abi = 1; abi <= kHighest; ++abi) {
-    const std::string symbol = "waggle_abi" + std::to_string(abi) + "_hub";
+    const std::string symbol = joined({"waggle_abi", std::to_string(abi), "_hub"});
     if (abi == kAbi || ::dlsym(RTLD_DEFAULT, symbol.c_str()) == nullptr) continue;
-    numbers.append(numbers.empty() ? "" : ", ").append(std::to_string(abi));
+    numbers += joined({numbers.empty() ? "" : ", ", std::to_string(abi)});
   }
   return numbers;
 }
@@ -17265,7 +17346,7 @@ struct UrlParts {
   bool has_user = false;
   bool is_valid = false;
 
-  static UrlParts of(std::string_view url) noexcept {
+  WAGGLE_COLD static UrlParts of(std::string_view url) noexcept {
     UrlParts parts;
     const std::size_t scheme_end = url.find("://");
     if (scheme_end == url.npos) return parts;
@@ -17289,9 +17370,7 @@ struct UrlParts {
 
   // Returns what all addresses on that server begin with.
   std::string origin() const {
-    std::string text(scheme);
-    text.append("://").append(host);
-    return port.empty() ? text : text.append(":").append(port);
+    return joined({scheme, "://", host, port.empty() ? "" : ":", port});
   }
 
   bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
@@ -17310,52 +17389,51 @@ struct UrlParts {
 
 // Takes a URL as people write it: api.honeycomb.io:443 as well, which Honeycomb's documentation
 // gives for gRPC.
-inline std::string with_scheme(std::string_view url) {
+WAGGLE_COLD std::string with_scheme(std::string_view url) {
   const bool lacks_scheme = url.find("://") == url.npos && url.find("honeycomb.io") != url.npos;
-  return (lacks_scheme ? "https://" : "") + std::string(without_blanks(url));
+  return joined({lacks_scheme ? "https://" : "", without_blanks(url)});
 }
 
 // Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
 // api.eu1.honeycomb.io, and the one of the US to a proxy.
-inline std::string user_interface_of(const UrlParts& url) {
+WAGGLE_COLD std::string user_interface_of(const UrlParts& url) {
   constexpr std::string_view kApi = "api.";
   const bool is_api = url.is_honeycomb() && url.host.substr(0, kApi.size()) == kApi;
-  return "https://ui." + std::string(is_api ? url.host.substr(kApi.size()) : "honeycomb.io");
+  return joined({"https://ui.", is_api ? url.host.substr(kApi.size()) : "honeycomb.io"});
 }
 
 // Appends v1/traces to a base URL, unless it is there (OpenTelemetry, OTLP Exporter, Endpoint
 // URLs).
-inline std::string traces_url(std::string_view base) {
+WAGGLE_COLD std::string traces_url(std::string_view base) {
   std::string url = with_scheme(base);
   constexpr std::string_view kPath = "v1/traces";
   const std::size_t end = url.find_last_not_of('/');
   url.resize(end == url.npos ? 0 : end + 1);
   const bool has_path =
       url.size() > kPath.size() && url.compare(url.size() - kPath.size(), kPath.npos, kPath) == 0;
-  return has_path ? url : url + "/" + std::string(kPath);
+  return has_path ? url : joined({url, "/", kPath});
 }
 
 // Takes an endpoint that is for traces already as it is; one without any path means the root
 // (OpenTelemetry, as above).
-inline std::string verbatim_url(std::string_view endpoint) {
+WAGGLE_COLD std::string verbatim_url(std::string_view endpoint) {
   const std::string url = with_scheme(endpoint);
   const bool is_bare = UrlParts::of(url).is_valid && !UrlParts::of(url).has_path;
-  return is_bare ? url + "/" : url;
+  return is_bare ? joined({url, "/"}) : url;
 }
 
 // Honeycomb's distributions take theirs as it is too, but to its root nobody means to post.
-inline std::string honeycomb_traces_url(std::string_view endpoint) {
+WAGGLE_COLD std::string honeycomb_traces_url(std::string_view endpoint) {
   const std::string url = with_scheme(endpoint);
   return UrlParts::of(url).has_path ? url : traces_url(url);
 }
 
 // Returns a URL without a user's name and password.
-inline std::string without_user(std::string_view url) {
+WAGGLE_COLD std::string without_user(std::string_view url) {
   const UrlParts parts = UrlParts::of(url);
   if (!parts.has_user) return url.find('@') == url.npos ? std::string(url) : "***";
   const std::size_t user = parts.scheme.size() + 3;
-  std::string text(url.substr(0, user));
-  return text.append("***@").append(url.substr(url.find('@', user) + 1));
+  return joined({url.substr(0, user), "***@", url.substr(url.find('@', user) + 1)});
 }
 
 // Hosts that are taken for API servers of Honeycomb's, and which one is meant.
@@ -17409,21 +17487,24 @@ inline namespace abi1 {
 namespace detail {
 
 // Returns text that can stand in a line: without control characters, and not endless.
-inline std::string one_line(std::string_view text) {
+WAGGLE_COLD std::string one_line(std::string_view text) {
   constexpr std::size_t kLongest = 200;
   std::string line(text.substr(0, kLongest));
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
-  return text.size() > kLongest ? line + "..." : line;
+  if (text.size() > kLongest) line += "...";
+  return line;
 }
 
-inline std::string in_quotes(std::string_view text) { return '"' + one_line(text) + '"'; }
+WAGGLE_COLD std::string in_quotes(std::string_view text) {
+  return joined({"\"", one_line(text), "\""});
+}
 
 // Returns what tells one key from another without giving it away. None has fewer than 20
 // characters.
-inline std::string masked(std::string_view key) {
-  return "***" + std::string(key.size() < 20 ? std::string_view{} : key.substr(key.size() - 3));
+WAGGLE_COLD std::string masked(std::string_view key) {
+  return joined({"***", key.size() < 20 ? std::string_view{} : key.substr(key.size() - 3)});
 }
 
 // Collects while start() makes up its mind. `errors` keep tracing from starting; `warnings` do not.
@@ -17440,12 +17521,12 @@ struct SetupReport {
 
   void error(std::string text) { errors.push_back(std::move(text)); }
   void warn(std::string text) { warnings.push_back(std::move(text)); }
-  void add(std::string_view option, std::string_view value, std::string_view source) {
+  WAGGLE_COLD void add(std::string_view option, std::string_view value, std::string_view source) {
     lines.push_back({std::string(option), one_line(value), std::string(source)});
   }
 
   // Lays all of it out: three columns, then what is wrong.
-  std::string text() const {
+  WAGGLE_COLD std::string text() const {
     std::size_t option_width = 0;
     std::size_t value_width = 0;
     constexpr std::size_t kWidest = 44;
@@ -17455,16 +17536,16 @@ struct SetupReport {
     }
     std::string text;
     for (const Line& line : lines) {
-      text += padded(line.option, option_width) + "  " + padded(line.value, value_width) + "  " +
-              line.source + "\n";
+      text += joined({padded(line.option, option_width), "  ", padded(line.value, value_width),
+                      "  ", line.source, "\n"});
     }
-    for (const std::string& error : errors) text += "error: " + error + "\n";
-    for (const std::string& warning : warnings) text += "warning: " + warning + "\n";
+    for (const std::string& error : errors) text += joined({"error: ", error, "\n"});
+    for (const std::string& warning : warnings) text += joined({"warning: ", warning, "\n"});
     return text;
   }
 
  private:
-  static std::string padded(std::string text, std::size_t width) {
+  WAGGLE_COLD static std::string padded(std::string text, std::size_t width) {
     text.resize((std::max)(text.size(), width), ' ');
     return text;
   }
@@ -17491,9 +17572,9 @@ inline namespace abi1 {
 namespace detail {
 
 // Names who said something, for a sentence.
-inline std::string speaker(const Said& said, const char* option) {
+WAGGLE_COLD std::string speaker(const Said& said, const char* option) {
   const bool is_code = std::string_view(said.by) == "code";
-  return is_code ? std::string("Config::") + option : std::string(said.by);
+  return is_code ? joined({"Config::", option}) : std::string(said.by);
 }
 
 // How spans reach Honeycomb.
@@ -17504,34 +17585,34 @@ struct HoneycombUse {
   bool sends_dataset = false;
 };
 
-inline void remark_on_host(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_host(const HoneycombUse& use, SetupReport& report) {
   const std::string_view meant = host_meant(use.host);
   if (meant.empty()) return;
-  report.warn(std::string(use.host) + " is not an API server of Honeycomb's; " +
-              std::string(meant) +
-              " may be meant (US: api.honeycomb.io, EU: api.eu1.honeycomb.io)");
+  report.warn(joined({use.host, " is not an API server of Honeycomb's; ", meant,
+                      " may be meant (US: api.honeycomb.io, EU: api.eu1.honeycomb.io)"}));
 }
 
-inline void remark_on_key(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_key(const HoneycombUse& use, SetupReport& report) {
   if (!use.key) {
     report.warn("no API key: Honeycomb refuses spans without one; set HONEYCOMB_API_KEY");
     return;
   }
   const std::string_view problem = shape_of(use.key.value).problem;
-  if (!problem.empty()) report.warn(speaker(use.key, "api_key") + " " + std::string(problem));
+  if (!problem.empty()) report.warn(joined({speaker(use.key, "api_key"), " ", problem}));
 }
 
-inline void remark_on_dataset(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_dataset(const HoneycombUse& use, SetupReport& report) {
   if (!use.key) return;
   const bool needs_one = is_classic(use.key.value);
   if (needs_one && !use.sends_dataset) {
-    report.warn(speaker(use.key, "api_key") +
+    report.warn(
+        joined({speaker(use.key, "api_key"),
                 " is a classic key, and Honeycomb refuses spans that name no dataset beside it; "
-                "set HONEYCOMB_DATASET");
+                "set HONEYCOMB_DATASET"}));
   }
   if (!needs_one && use.dataset) {
-    report.warn(speaker(use.dataset, "dataset") +
-                " is not used: with this key the service's name is the dataset's");
+    report.warn(joined({speaker(use.dataset, "dataset"),
+                        " is not used: with this key the service's name is the dataset's"}));
   }
 }
 
@@ -17598,7 +17679,9 @@ struct DurationForm {
     value = Value(count);
     return true;
   }
-  static std::string show(Value value) { return std::to_string(value.count()) + " ms"; }
+  WAGGLE_COLD static std::string show(Value value) {
+    return joined({std::to_string(value.count()), " ms"});
+  }
 };
 
 // A span of time in which something has to be done; 0 is no limit.
@@ -17610,7 +17693,7 @@ struct TimeoutForm : DurationForm {
     if (value.count() == 0) value = kNoLimit;
     return true;
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == kNoLimit ? "no limit" : DurationForm::show(value);
   }
 };
@@ -17623,7 +17706,7 @@ struct LimitForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 0, SpanLimits::kUnlimited, value);
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == SpanLimits::kUnlimited ? "unlimited" : std::to_string(value);
   }
 };
@@ -17636,7 +17719,7 @@ struct SizeForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 1, 0x7fffffff, value);
   }
-  static std::string show(Value value) { return std::to_string(value); }
+  WAGGLE_COLD static std::string show(Value value) { return std::to_string(value); }
 };
 
 // A share.
@@ -17740,37 +17823,36 @@ class Settings {
   Settings(const Environment& environment, SetupReport& report) noexcept
       : environment_(environment), report_(report) {}
 
-  // What variables say: the first good value and its variable, and the bad ones before it.
-  template <class Form>
-  struct Found {
-    std::optional<typename Form::Value> value;
+  // Which variable holds the first good value, if any does, and which hold bad ones before it.
+  struct Search {
+    const char* form = "";
     const char* by = "default";
+    bool is_found = false;
     std::vector<const char*> bad;
+  };
+
+  // What variables say.
+  template <class Form>
+  struct Found : Search {
+    std::optional<typename Form::Value> value;
   };
 
   template <class Form>
   Found<Form> find(VariableNames names) const {
-    Found<Form> found;
     typename Form::Value value{};
-    for (const char* name : names) {
-      const std::string_view text = environment_.value(name);
-      if (text.empty()) continue;
-      if (Form::read(text, value)) {
-        found.value = std::move(value);
-        found.by = name;
-        break;
-      }
-      found.bad.push_back(name);
-    }
+    const auto read = [](std::string_view text, void* into) {
+      return Form::read(text, *static_cast<typename Form::Value*>(into));
+    };
+    Found<Form> found{look_up(names, Form::kForm, read, &value), {}};
+    if (found.is_found) found.value = std::move(value);
     return found;
   }
 
   // Tells of each bad value, and what is used instead.
-  template <class Form>
-  void tell_bad(const Found<Form>& found, const std::string& used) {
-    for (const char* name : found.bad) {
-      report_.warn(std::string(name) + ": " + in_quotes(environment_.value(name)) + " is not " +
-                   Form::kForm + "; " + used + " is used instead");
+  WAGGLE_COLD void tell_bad(const Search& search, std::string_view used) {
+    for (const char* name : search.bad) {
+      report_.warn(joined({name, ": ", in_quotes(environment_.value(name)), " is not ", search.form,
+                           "; ", used, " is used instead"}));
     }
   }
 
@@ -17778,30 +17860,51 @@ class Settings {
   template <class Form, class Slot>
   void settle(const char* option, Slot& slot, VariableNames names, typename Form::Value otherwise,
               const char* otherwise_by = "default") {
-    const char* by = "code";
-    if (!is_set(slot)) {
-      Found<Form> found = find<Form>(names);
-      by = found.value ? found.by : otherwise_by;
-      slot = found.value ? std::move(*found.value) : std::move(otherwise);
-      tell_bad(found, Form::show(value_in(slot)) + (found.value ? std::string(" of ") + by : ""));
-    }
-    report_.add(option, Form::show(value_in(slot)), by);
+    if (is_set(slot)) return report_.add(option, Form::show(value_in(slot)), "code");
+    Found<Form> found = find<Form>(names);
+    slot = found.value ? std::move(*found.value) : std::move(otherwise);
+    tell(option, Form::show(value_in(slot)), found, otherwise_by);
   }
 
   // Reads a variable that no option stands for.
-  bool is_true(VariableNames names) {
+  WAGGLE_COLD bool is_true(VariableNames names) {
     const Found<BooleanForm> found = find<BooleanForm>(names);
     tell_bad(found, BooleanForm::show(found.value.value_or(false)));
     return found.value.value_or(false);
   }
 
  private:
+  // What is the same for all forms stands outside the templates, for the compiler's sake.
+  using Read = bool (*)(std::string_view text, void* into);
+
+  WAGGLE_COLD Search look_up(VariableNames names, const char* form, Read read, void* into) const {
+    Search search;
+    search.form = form;
+    for (const char* name : names) {
+      const std::string_view text = environment_.value(name);
+      if (text.empty()) continue;
+      if (read(text, into)) {
+        search.by = name;
+        search.is_found = true;
+        break;
+      }
+      search.bad.push_back(name);
+    }
+    return search;
+  }
+
+  WAGGLE_COLD void tell(const char* option, const std::string& used, const Search& search,
+                        const char* otherwise_by) {
+    tell_bad(search, search.is_found ? joined({used, " of ", search.by}) : used);
+    report_.add(option, used, search.is_found ? search.by : otherwise_by);
+  }
+
   const Environment& environment_;
   SetupReport& report_;
 };
 
 // Settles how a span is cut. What the span's own variables leave open follows the general ones.
-inline void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& settings) {
+WAGGLE_COLD void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& settings) {
   constexpr const char* kCount = "attribute_limits.count";
   constexpr const char* kLength = "attribute_limits.value_length";
   constexpr const char* kDepth = "attribute_limits.value_depth";
@@ -17820,7 +17923,7 @@ inline void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& s
 }
 
 // Settles how batches are made.
-inline void settle_batches(Config& config, Settings& settings) {
+WAGGLE_COLD void settle_batches(Config& config, Settings& settings) {
   // clang-format off
   settings.settle<DurationForm>("batch_delay", config.batch_delay, {"OTEL_BSP_SCHEDULE_DELAY"}, Milliseconds(1000));
   settings.settle<SizeForm>("batch_spans", config.batch_spans, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, 4096);
@@ -17828,7 +17931,7 @@ inline void settle_batches(Config& config, Settings& settings) {
 }
 
 // Settles how they are sent. `compresses` is the default, by the server's place.
-inline void settle_sending(Config& config, bool compresses, Settings& settings) {
+WAGGLE_COLD void settle_sending(Config& config, bool compresses, Settings& settings) {
   const Compression compression = compresses ? Compression::Gzip : Compression::Off;
   // clang-format off
   settings.settle<TimeoutForm>("attempt_timeout", config.attempt_timeout, {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, Milliseconds(10000));
@@ -17852,12 +17955,11 @@ constexpr UnusedVariable kUnusedVariables[] = {
     {"OTEL_BSP_MAX_QUEUE_SIZE", "Config::memory_limit bounds what waits, in bytes"},
 };
 
-inline void tell_unused(const Environment& environment, SetupReport& report) {
+WAGGLE_COLD void tell_unused(const Environment& environment, SetupReport& report) {
   for (const UnusedVariable& variable : kUnusedVariables) {
     const std::string_view value = environment.value(variable.name);
     if (value.empty()) continue;
-    report.warn(std::string(variable.name) + ": " + in_quotes(value) +
-                " is not used: " + variable.why);
+    report.warn(joined({variable.name, ": ", in_quotes(value), " is not used: ", variable.why}));
   }
 }
 
@@ -17910,7 +18012,7 @@ struct TraceExporters {
   }
 
   // Reads a list of words between commas; one that is not known is told and left out.
-  static TraceExporters of(const Environment& environment, SetupReport& report) {
+  WAGGLE_COLD static TraceExporters of(const Environment& environment, SetupReport& report) {
     constexpr const char* kName = "OTEL_TRACES_EXPORTER";
     TraceExporters exporters;
     std::string_view text = environment.value(kName);
@@ -17919,8 +18021,8 @@ struct TraceExporters {
       const std::string_view word = without_blanks(text.substr(0, comma));
       text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
       if (word.empty() || exporters.take(word)) continue;
-      report.warn(std::string(kName) + ": " + in_quotes(word) +
-                  " is none of otlp, console and none, and is left out");
+      report.warn(joined(
+          {kName, ": ", in_quotes(word), " is none of otlp, console and none, and is left out"}));
     }
     return exporters;
   }
@@ -17958,7 +18060,7 @@ inline int hex_value(char c) noexcept {
 
 // Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
 // digits.
-inline bool percent_decode(std::string_view text, std::string& decoded) {
+WAGGLE_COLD bool percent_decode(std::string_view text, std::string& decoded) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       decoded += text[i];
@@ -17976,8 +18078,8 @@ inline bool percent_decode(std::string_view text, std::string& decoded) {
 // Reads OTEL_EXPORTER_OTLP_HEADERS or its form for traces, `variable`; values are percent-encoded.
 // Adds a problem for each member that is no pair, naming its place and never its text: it may be a
 // secret.
-inline HeaderList parse_headers(const char* variable, std::string_view text,
-                                std::vector<std::string>& problems) {
+WAGGLE_COLD HeaderList parse_headers(const char* variable, std::string_view text,
+                                     std::vector<std::string>& problems) {
   HeaderList headers;
   int place = 0;
   while (!text.empty()) {
@@ -17993,10 +18095,10 @@ inline HeaderList parse_headers(const char* variable, std::string_view text,
                          percent_decode(without_blanks(member.substr(equals + 1)), value) &&
                          is_header_value(value);
     if (is_pair) {
-      headers.emplace_back(std::string(name), std::move(value));
+      headers.push_back({std::string(name), std::move(value)});
     } else {
-      problems.push_back(std::string(variable) + ": entry " + std::to_string(place) +
-                         " is not of the form name=value and was left out");
+      problems.push_back(joined({variable, ": entry ", std::to_string(place),
+                                 " is not of the form name=value and was left out"}));
     }
   }
   return headers;
@@ -18004,7 +18106,7 @@ inline HeaderList parse_headers(const char* variable, std::string_view text,
 
 // Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
 // nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
-inline int parse_resource_attributes(std::string_view text, Resource& resource) {
+WAGGLE_COLD int parse_resource_attributes(std::string_view text, Resource& resource) {
   Resource read;
   for (int place = 1; !text.empty(); ++place) {
     const std::size_t comma = text.find(',');
@@ -18062,7 +18164,7 @@ constexpr const char* kKeyHeader = "x-honeycomb-team";
 constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
 
 // Returns what is sent under that name, empty if nothing is.
-inline std::string value_of(const HeaderList& headers, std::string_view name) {
+WAGGLE_COLD std::string value_of(const HeaderList& headers, std::string_view name) {
   for (const auto& header : headers) {
     if (equals_ignoring_case(header.first, name)) return header.second;
   }
@@ -18083,7 +18185,7 @@ class DestinationRules {
   DestinationRules(const Config& config, const Environment& environment, bool has_terminal)
       : config_(config), environment_(environment), has_terminal_(has_terminal) {}
 
-  Destination decide() {
+  WAGGLE_COLD Destination decide() {
     if (!config_.api_key.empty() || !config_.endpoint.empty()) {
       by_code();
     } else if (!config_.exporters.empty()) {
@@ -18096,7 +18198,7 @@ class DestinationRules {
   }
 
  private:
-  void by_code() {
+  WAGGLE_COLD void by_code() {
     const Said endpoint{config_.endpoint, "code"};
     Target target = endpoint ? Target{traces_url(endpoint.value), endpoint} : honeycomb_target();
     Said key{config_.api_key, "code"};
@@ -18109,7 +18211,7 @@ class DestinationRules {
     list_headers(config_.headers, "code");
   }
 
-  void by_environment() {
+  WAGGLE_COLD void by_environment() {
     const TraceExporters exporters = TraceExporters::of(environment_, result_.report);
     const Said key = key_of_environment();
     if (exporters.is_none()) {
@@ -18127,13 +18229,13 @@ class DestinationRules {
     result_.draws_traces |= exporters.console;
   }
 
-  Said key_of_environment() const noexcept {
+  WAGGLE_COLD Said key_of_environment() const noexcept {
     return environment_.first_of({"HONEYCOMB_TRACES_APIKEY", "HONEYCOMB_TRACES_API_KEY",
                                   "HONEYCOMB_API_KEY", "LIBHONEY_API_KEY"});
   }
 
   // OpenTelemetry's endpoint may choose the region, but never take the key elsewhere.
-  Target honeycomb_target() const {
+  WAGGLE_COLD Target honeycomb_target() const {
     if (const Said said =
             environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT"})) {
       return {honeycomb_traces_url(said.value), said};
@@ -18146,7 +18248,7 @@ class DestinationRules {
     return {"https://api.honeycomb.io/v1/traces", {}};
   }
 
-  Target opentelemetry_target(bool has_default) const {
+  WAGGLE_COLD Target opentelemetry_target(bool has_default) const {
     if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"})) {
       return {verbatim_url(said.value), said};
     }
@@ -18156,37 +18258,38 @@ class DestinationRules {
     return {has_default ? "http://localhost:4318/v1/traces" : "", {}};
   }
 
-  void honeycomb(const Said& key, Target target) {
+  WAGGLE_COLD void honeycomb(const Said& key, Target target) {
     otlp(std::move(target));
     result_.otlp.is_honeycomb = true;
     key_said_by_ = key.by;
     const std::string_view clean = without_blanks(key.value);
     if (!is_sendable_key(clean)) {
-      error(speaker(key, "api_key") +
-            " holds characters that no key of Honeycomb's has; copy it once more");
+      error(joined({speaker(key, "api_key"),
+                    " holds characters that no key of Honeycomb's has; copy it once more"}));
       return;
     }
     add_header(kKeyHeader, std::string(clean));
   }
 
-  void otlp(Target target) {
+  WAGGLE_COLD void otlp(Target target) {
     choose(DestinationKind::Otlp, nullptr);
     result_.otlp.url = std::move(target.url);
     result_.report.add("endpoint", without_user(result_.otlp.url), target.said.by);
     const UrlParts url = UrlParts::of(result_.otlp.url);
     if (!url.is_valid) {
-      error(speaker(target.said, "endpoint") + ": " + in_quotes(without_user(target.said.value)) +
-            " is not a URL such as https://api.honeycomb.io or http://localhost:4318");
+      error(joined({speaker(target.said, "endpoint"), ": ",
+                    in_quotes(without_user(target.said.value)),
+                    " is not a URL such as https://api.honeycomb.io or http://localhost:4318"}));
     }
     if (url.port == "4317") {
-      warn(speaker(target.said, "endpoint") +
-           " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318");
+      warn(joined({speaker(target.said, "endpoint"),
+                   " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318"}));
     }
     result_.otlp.is_honeycomb = url.is_honeycomb();
     result_.otlp.compress = !url.is_loopback();
   }
 
-  void add_headers_of_environment() {
+  WAGGLE_COLD void add_headers_of_environment() {
     const Said said =
         environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"});
     if (!said) return;
@@ -18195,9 +18298,9 @@ class DestinationRules {
     for (auto& header : headers) {
       const bool is_key = equals_ignoring_case(header.first, kKeyHeader);
       if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
-        warn(std::string(said.by) +
-             ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
-             "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
+        warn(joined({said.by,
+                     ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
+                     "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere"}));
         continue;
       }
       add_header(header.first, std::move(header.second));
@@ -18205,24 +18308,23 @@ class DestinationRules {
     key_said_by_ = said.by;
   }
 
-  void add_header(const std::string& name, std::string value) {
+  WAGGLE_COLD void add_header(const std::string& name, std::string value) {
     const UrlParts url = UrlParts::of(result_.otlp.url);
     const bool is_key = equals_ignoring_case(name, kKeyHeader);
     if (!is_header_name(name) || !is_header_value(value)) {
-      error("a header's name or value cannot be sent: " +
-            (is_header_name(name) ? name : std::string("(bad name)")));
+      error(joined({"a header's name or value cannot be sent: ",
+                    is_header_name(name) ? name : std::string_view("(bad name)")}));
     } else if (is_key && url.is_valid && !url.is_encrypted() && !url.is_loopback()) {
-      error("refusing to send the API key over plain http to " + std::string(url.host) +
-            "; use https");
+      error(joined({"refusing to send the API key over plain http to ", url.host, "; use https"}));
     } else {
-      result_.otlp.headers.emplace_back(name, std::move(value));
+      result_.otlp.headers.push_back({name, std::move(value)});
     }
   }
 
   std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
 
   // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
-  void look_at_key() {
+  WAGGLE_COLD void look_at_key() {
     const std::string key = header(kKeyHeader);
     Said dataset{config_.dataset, "code"};
     if (!dataset) {
@@ -18232,8 +18334,8 @@ class DestinationRules {
     const bool lacks_dataset = is_classic(key) && header(kDatasetHeader).empty();
     if (lacks_dataset && dataset) add_header(kDatasetHeader, std::string(dataset.value));
     if (!key.empty()) {
-      const std::string name(shape_of(key).name);
-      result_.report.add("api_key", masked(key) + " (" + name + ")", key_said_by_);
+      const std::string shown = joined({masked(key), " (", shape_of(key).name, ")"});
+      result_.report.add("api_key", shown, key_said_by_);
     }
     if (lacks_dataset && dataset) result_.report.add("dataset", dataset.value, dataset.by);
     const UrlParts url = UrlParts::of(result_.otlp.url);
@@ -18245,13 +18347,12 @@ class DestinationRules {
     remark_on_honeycomb({url.host, {key, key_said_by_}, dataset, sends_dataset}, result_.report);
   }
 
-  void nobody_said() {
+  WAGGLE_COLD void nobody_said() {
     const Said endpoint =
         environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT",
                                "HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"});
     if (endpoint) {
-      warn(std::string(endpoint.by) +
-           " is set and HONEYCOMB_API_KEY is not: nothing is sent there");
+      warn(joined({endpoint.by, " is set and HONEYCOMB_API_KEY is not: nothing is sent there"}));
     }
     if (has_terminal_) return choose(DestinationKind::Terminal, "default");
     choose(DestinationKind::Nowhere, "default");
@@ -18259,7 +18360,7 @@ class DestinationRules {
   }
 
   // Says so too, unless the endpoint is to say it.
-  void choose(DestinationKind kind, const char* by) {
+  WAGGLE_COLD void choose(DestinationKind kind, const char* by) {
     constexpr const char* kNames[] = {"nowhere", "drawn on stderr", "", "Config::exporters"};
     result_.kind = kind;
     result_.draws_traces = kind == DestinationKind::Terminal;
@@ -18267,9 +18368,9 @@ class DestinationRules {
   }
 
   // Names alone: a value may be a secret.
-  void list_headers(const HeaderList& headers, const char* by) {
+  WAGGLE_COLD void list_headers(const HeaderList& headers, const char* by) {
     std::string names;
-    for (const auto& header : headers) names += (names.empty() ? "" : ", ") + header.first;
+    for (const auto& header : headers) names += joined({names.empty() ? "" : ", ", header.first});
     if (!names.empty()) result_.report.add("headers", names, by);
   }
 
@@ -18307,7 +18408,7 @@ inline namespace abi1 {
 namespace detail {
 
 // Returns the first `longest` bytes of a file, none if it cannot be read.
-inline std::string read_file(const char* path, std::size_t longest) {
+WAGGLE_COLD std::string read_file(const char* path, std::size_t longest) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "re"), &std::fclose);
   std::string text(file == nullptr ? 0 : longest, '\0');
   if (file != nullptr) text.resize(std::fread(&text[0], 1, longest, file.get()));
@@ -18327,7 +18428,8 @@ inline bool is_lowercase_hex(std::string_view text) noexcept {
 }
 
 // Returns the value of `key` in the text of /etc/os-release, without its quotes.
-inline std::string_view os_release_value(std::string_view text, std::string_view key) noexcept {
+WAGGLE_COLD std::string_view os_release_value(std::string_view text,
+                                              std::string_view key) noexcept {
   while (!text.empty()) {
     std::string_view value = take_piece(text, '\n');
     if (take_piece(value, '=') != key) continue;
@@ -18346,7 +18448,7 @@ inline std::string_view machine_id(std::string_view text) noexcept {
 
 // Returns the id in the last part of a cgroup's path: docker-<id>.scope, cri-containerd:<id>, <id>,
 // with 64 hexadecimal digits; or as Amazon's Fargate has it, 32 of them, a dash and a number.
-inline std::string_view container_id_in_path(std::string_view path) noexcept {
+WAGGLE_COLD std::string_view container_id_in_path(std::string_view path) noexcept {
   path.remove_prefix(path.rfind('/') + 1);
   const std::size_t end = path.rfind(".scope");
   if (end != path.npos && end + 6 == path.size()) path = path.substr(0, end);
@@ -18372,7 +18474,7 @@ inline std::string_view container_id_in_cgroup(std::string_view text) noexcept {
 
 // Returns the container's id by the text of /proc/self/mountinfo: where version 2 of cgroups hides
 // the path, the file that is mounted as /etc/hostname still lies in the container's own folder.
-inline std::string_view container_id_in_mounts(std::string_view text) noexcept {
+WAGGLE_COLD std::string_view container_id_in_mounts(std::string_view text) noexcept {
   while (!text.empty()) {
     std::string_view line = take_piece(text, '\n');
     for (int field = 0; field < 3; ++field) take_piece(line, ' ');
@@ -18420,12 +18522,12 @@ constexpr std::string_view kResourceSchemaUrl = "https://opentelemetry.io/schema
 
 namespace detail {
 
-inline void set_if_known(Resource& resource, std::string_view key, std::string_view text) {
+WAGGLE_COLD void set_if_known(Resource& resource, std::string_view key, std::string_view text) {
   if (!text.empty()) resource.set(key, text);
 }
 
 // Returns the path of the running program, empty if the system does not tell.
-inline std::string executable_path() {
+WAGGLE_COLD std::string executable_path() {
   char path[4096];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof(path));
   std::string_view text(path, size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -18440,7 +18542,7 @@ inline std::string file_name(std::string_view path) {
 }
 
 // Returns a random UUID (RFC 9562, version 4); empty without random numbers.
-inline std::string random_uuid() {
+WAGGLE_COLD std::string random_uuid() {
   unsigned char bytes[16];
   if (::getrandom(bytes, sizeof(bytes), 0) != static_cast<ssize_t>(sizeof(bytes))) return {};
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
@@ -18464,14 +18566,14 @@ inline std::string_view architecture_of(std::string_view machine) noexcept {
   return machine;
 }
 
-inline void detect_process(Resource& resource) {
+WAGGLE_COLD void detect_process(Resource& resource) {
   resource.set("process.pid", static_cast<std::int64_t>(::getpid()));
   const std::string path = executable_path();
   set_if_known(resource, "process.executable.name", file_name(path));
   set_if_known(resource, "process.executable.path", path);
 }
 
-inline void detect_host(Resource& resource) {
+WAGGLE_COLD void detect_host(Resource& resource) {
   utsname system{};
   if (::uname(&system) == 0) {
     set_if_known(resource, "host.name", system.nodename);
@@ -18482,7 +18584,7 @@ inline void detect_host(Resource& resource) {
   set_if_known(resource, "host.id", machine_id(id));
 }
 
-inline void detect_system(Resource& resource) {
+WAGGLE_COLD void detect_system(Resource& resource) {
   constexpr std::size_t kLongest = 16 * 1024;
   resource.set("os.type", "linux");
   std::string text = read_file("/etc/os-release", kLongest);
@@ -18492,7 +18594,7 @@ inline void detect_system(Resource& resource) {
   set_if_known(resource, "os.description", os_release_value(text, "PRETTY_NAME"));
 }
 
-inline void detect_container(Resource& resource) {
+WAGGLE_COLD void detect_container(Resource& resource) {
   constexpr std::size_t kLongest = 256 * 1024;
   const std::string groups = read_file("/proc/self/cgroup", kLongest);
   std::string_view id = container_id_in_cgroup(groups);
@@ -18505,10 +18607,10 @@ inline void detect_container(Resource& resource) {
 
 // Returns what every resource has: who made the telemetry, and a name for the service, which is
 // unknown_service:<executable> until somebody gives it one.
-inline Resource default_resource() {
+WAGGLE_COLD Resource default_resource() {
   Resource resource;
   const std::string name = detail::file_name(detail::executable_path());
-  resource.set("service.name", name.empty() ? "unknown_service" : "unknown_service:" + name);
+  resource.set("service.name", detail::joined({"unknown_service", name.empty() ? "" : ":", name}));
   detail::set_if_known(resource, "service.instance.id", detail::random_uuid());
   resource.set("telemetry.sdk.name", "waggle");
   resource.set("telemetry.sdk.language", "cpp");
@@ -18519,7 +18621,7 @@ inline Resource default_resource() {
 
 // Returns what was found out about this process, its host, its system and its container. Command
 // lines and users are left out: they tell secrets and names.
-inline Resource detect_resource() {
+WAGGLE_COLD Resource detect_resource() {
   Resource resource;
   detail::detect_process(resource);
   detail::detect_host(resource);
@@ -18566,7 +18668,7 @@ class ResourceChoice {
 
   // SERVICE_NAME and SERVICE_VERSION are what some of Honeycomb's distributions read; the names are
   // anybody's, so they count only where spans go there.
-  Resource make(bool is_honeycomb, bool takes_remarks) {
+  WAGGLE_COLD Resource make(bool is_honeycomb, bool takes_remarks) {
     if (config_.detect_resource) resource_.merge(detect_resource());
     if (is_honeycomb) take("service.name", {"SERVICE_NAME"});
     if (is_honeycomb) take("service.version", {"SERVICE_VERSION"});
@@ -18588,21 +18690,21 @@ class ResourceChoice {
     if (resource_.text("service.name") != before) named_by_ = by;
   }
 
-  void take(const char* key, VariableNames names) {
+  WAGGLE_COLD void take(const char* key, VariableNames names) {
     const Said said = environment_.first_of(names);
     if (said) change(said.by, [&] { resource_.set(key, said.value); });
   }
 
-  void take_list() {
+  WAGGLE_COLD void take_list() {
     constexpr const char* kName = "OTEL_RESOURCE_ATTRIBUTES";
     int wrong = 0;
     change(kName, [&] { wrong = parse_resource_attributes(environment_.value(kName), resource_); });
     if (wrong == 0) return;
-    report_.warn(std::string(kName) + ": entry " + std::to_string(wrong) +
-                 " is not of the form key=value, so all of it was left out");
+    report_.warn(joined({kName, ": entry ", std::to_string(wrong),
+                         " is not of the form key=value, so all of it was left out"}));
   }
 
-  void take_code() {
+  WAGGLE_COLD void take_code() {
     change("code", [&] {
       for (const ResourceAttribute& attribute : config_.resource_attributes) {
         if (attribute.is_number) {
@@ -18616,13 +18718,13 @@ class ResourceChoice {
     if (!config_.resource_schema_url.empty()) resource_.set_schema_url(config_.resource_schema_url);
   }
 
-  void remark_on_name() {
+  WAGGLE_COLD void remark_on_name() {
     constexpr std::string_view kUnknown = "unknown_service";
     const std::string_view name = resource_.text("service.name");
     if (name.substr(0, kUnknown.size()) != kUnknown) return;
-    report_.warn("nobody named the service, so its spans are in the dataset " +
-                 one_line(dataset_of_service(name)) +
-                 "; set OTEL_SERVICE_NAME or Config::service_name");
+    report_.warn(joined({"nobody named the service, so its spans are in the dataset ",
+                         one_line(dataset_of_service(name)),
+                         "; set OTEL_SERVICE_NAME or Config::service_name"}));
   }
 
   const Config& config_;
@@ -18704,7 +18806,7 @@ class SamplerChoice {
         settings_(environment, report),
         is_honeycomb_(is_honeycomb) {}
 
-  std::shared_ptr<const ParentBasedSampler> make() {
+  WAGGLE_COLD std::shared_ptr<const ParentBasedSampler> make() {
     const char* by = "code";
     if (config_.sampler == nullptr && !config_.sample_ratio) by = ask_environment();
     if (config_.sampler == nullptr) {
@@ -18712,7 +18814,7 @@ class SamplerChoice {
     } else {
       tell_overridden();
     }
-    auto sampler = std::make_shared<const ParentBasedSampler>(
+    auto sampler = std::make_shared<ParentBasedSampler>(
         config_.sampler, config_.remote_parent_sampled, config_.remote_parent_not_sampled);
     report_.add("sampler", sampler->description(), by);
     return sampler;
@@ -18721,13 +18823,13 @@ class SamplerChoice {
  private:
   // SAMPLE_RATE may be anybody's (a program that plays music has one), so it counts only where
   // Honeycomb is known to be meant.
-  Settings::Found<RateForm> find_rate() const {
+  WAGGLE_COLD Settings::Found<RateForm> find_rate() const {
     return is_honeycomb_ ? settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE", "SAMPLE_RATE"})
                          : settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE"});
   }
 
   // Returns who said it.
-  const char* ask_environment() {
+  WAGGLE_COLD const char* ask_environment() {
     const Settings::Found<RateForm> rate = find_rate();
     const char* by = rate.by;
     if (rate.value) {
@@ -18735,11 +18837,11 @@ class SamplerChoice {
     } else {
       by = ask_opentelemetry();
     }
-    settings_.tell_bad(rate, "a share of " + ratio_text(*config_.sample_ratio));
+    settings_.tell_bad(rate, joined({"a share of ", ratio_text(*config_.sample_ratio)}));
     return by;
   }
 
-  const char* ask_opentelemetry() {
+  WAGGLE_COLD const char* ask_opentelemetry() {
     const auto found = settings_.find<SamplerForm>({"OTEL_TRACES_SAMPLER"});
     settings_.tell_bad(found, "parentbased_always_on");
     config_.sample_ratio = 1.0;
@@ -18756,8 +18858,8 @@ class SamplerChoice {
     return found.value.value_or(1.0);
   }
 
-  void judge_anew() {
-    const auto sampler = std::make_shared<const RatioSampler>(*config_.sample_ratio);
+  WAGGLE_COLD void judge_anew() {
+    const auto sampler = std::make_shared<RatioSampler>(*config_.sample_ratio);
     for (auto* each : {&config_.remote_parent_sampled, &config_.remote_parent_not_sampled}) {
       if (*each == nullptr) *each = sampler;
     }
@@ -18765,7 +18867,7 @@ class SamplerChoice {
 
   void tell_overridden() {
     const Settings::Found<RateForm> rate = find_rate();
-    if (rate.value) report_.warn(std::string(rate.by) + " is not used: Config::sampler decides");
+    if (rate.value) report_.warn(joined({rate.by, " is not used: Config::sampler decides"}));
   }
 
   Config& config_;
@@ -18794,7 +18896,7 @@ inline namespace abi1 {
 namespace detail {
 
 // Encodes a name as one segment of a path (RFC 3986, section 2.3).
-inline std::string path_segment(std::string_view name) {
+WAGGLE_COLD std::string path_segment(std::string_view name) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   constexpr std::string_view kMarks = "-._~";
   std::string text;
@@ -18818,11 +18920,10 @@ struct TracePages {
   std::string environment;
   std::string dataset;
 
-  std::string link(TraceId trace) const {
-    std::string url = user_interface + "/" + path_segment(team);
-    if (!environment.empty()) url += "/environments/" + path_segment(environment);
-    url += "/datasets/" + path_segment(dataset);
-    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
+  WAGGLE_COLD std::string link(TraceId trace) const {
+    return joined({user_interface, "/", path_segment(team),
+                   environment.empty() ? "" : "/environments/", path_segment(environment),
+                   "/datasets/", path_segment(dataset), "/trace?trace_id=", trace.hex()});
   }
 };
 
@@ -18886,7 +18987,7 @@ class TraceLinkExporter final : public Exporter {
                        [](const FinishedSpan& span) { return !span.parent_id.is_valid(); });
   }
 
-  void ask(Deadline deadline) {
+  WAGGLE_COLD void ask(Deadline deadline) {
     constexpr Milliseconds kLongest{2000};
     const std::unique_ptr<Transport> transport = std::move(transport_);
     const Deadline until((std::min)(deadline.at(), Deadline::in(kLongest).at()));
@@ -18903,34 +19004,33 @@ class TraceLinkExporter final : public Exporter {
     hear(transport->poll());
   }
 
-  void hear(const HttpReply& reply) {
+  WAGGLE_COLD void hear(const HttpReply& reply) {
     if (reply.outcome != TransportOutcome::Answered) return give_up(reply.message);
     const KeyOwner owner = read_key_owner(reply.body);
     if (reply.status != 200 || owner.team.empty()) {
-      std::string why = "HTTP " + std::to_string(reply.status);
-      if (reply.status == 401) why += ", the key was refused";
-      return give_up(why);
+      const char* why = reply.status == 401 ? ", the key was refused" : "";
+      return give_up(joined({"HTTP ", std::to_string(reply.status), why}));
     }
     options_.pages.team = owner.team;
     options_.pages.environment = owner.environment;
   }
 
-  void give_up(const std::string& why) {
-    diagnostics_->always(
-        "no links to traces are shown: asked whose key it is, Honeycomb did not tell: " + why);
+  WAGGLE_COLD void give_up(std::string_view why) {
+    diagnostics_->always(joined(
+        {"no links to traces are shown: asked whose key it is, Honeycomb did not tell: ", why}));
   }
 
-  std::string links(const Batch& batch) const {
+  WAGGLE_COLD std::string links(const Batch& batch) const {
     constexpr std::size_t kMost = 20;
     constexpr std::size_t kLongestName = 60;
     std::string text;
     std::size_t count = 0;
     for (const FinishedSpan& span : batch.spans) {
       if (span.parent_id.is_valid() || ++count > kMost) continue;
-      text +=
-          terminal_text(span.name, kLongestName) + ": " + options_.pages.link(span.trace_id) + "\n";
+      text += joined(
+          {terminal_text(span.name, kLongestName), ": ", options_.pages.link(span.trace_id), "\n"});
     }
-    if (count > kMost) text += "(and " + std::to_string(count - kMost) + " traces more)\n";
+    if (count > kMost) text += joined({"(and ", std::to_string(count - kMost), " traces more)\n"});
     return text;
   }
 
@@ -18964,8 +19064,8 @@ inline namespace abi1 {
 namespace detail {
 
 // Settles it, and says so if there is nowhere to lead.
-inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Settings& settings,
-                               SetupReport& report) {
+WAGGLE_COLD void settle_trace_links(Config& config, const OtlpDestination& otlp, Settings& settings,
+                                    SetupReport& report) {
   settings.settle<BooleanForm>("trace_links", config.trace_links,
                                {"HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"}, false);
   const bool has_key = otlp.is_honeycomb && !value_of(otlp.headers, kKeyHeader).empty();
@@ -18975,13 +19075,13 @@ inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Sett
   config.trace_links = false;
 }
 
-inline TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
-                                           std::string_view service_name) {
+WAGGLE_COLD TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
+                                                std::string_view service_name) {
   const UrlParts url = UrlParts::of(otlp.url);
   const std::string key = value_of(otlp.headers, kKeyHeader);
   const std::string dataset = value_of(otlp.headers, kDatasetHeader);
   TraceLinkOptions options;
-  options.auth_url = url.origin() + "/1/auth";
+  options.auth_url = joined({url.origin(), "/1/auth"});
   options.headers = {{kKeyHeader, key}};
   options.pages.user_interface = user_interface_of(url);
   options.pages.dataset = is_classic(key) ? dataset : dataset_of_service(service_name);
@@ -19009,7 +19109,7 @@ inline namespace abi1 {
 namespace detail {
 
 // Checks what only code can get wrong; the forms of variables see to the rest.
-inline void check(const Config& config, SetupReport& report) {
+WAGGLE_COLD void check(const Config& config, SetupReport& report) {
   constexpr Milliseconds kNone{0};
   constexpr std::size_t kLeastMemory = 256 * 1024;
   const double ratio = config.sample_ratio.value_or(1);
@@ -19046,9 +19146,12 @@ struct StartPlan {
   }
   bool has_server() const noexcept { return destination.kind == DestinationKind::Otlp; }
   const SetupReport& report() const noexcept { return destination.report; }
-  std::string description() const { return "waggle " WAGGLE_VERSION "\n" + report().text(); }
+  std::string description() const {
+    return joined({"waggle " WAGGLE_VERSION "\n", report().text()});
+  }
 
-  static StartPlan of(Config& config, const Environment& environment, bool has_terminal) {
+  WAGGLE_COLD static StartPlan of(Config& config, const Environment& environment,
+                                  bool has_terminal) {
     StartPlan plan;
     SetupReport before;
     if (Settings(environment, before).is_true({"OTEL_SDK_DISABLED"})) {
@@ -19065,7 +19168,7 @@ struct StartPlan {
   }
 
  private:
-  void settle(Config& config, const Environment& environment) {
+  WAGGLE_COLD void settle(Config& config, const Environment& environment) {
     SetupReport& report = destination.report;
     Settings settings(environment, report);
     const bool is_honeycomb = destination.otlp.is_honeycomb;
@@ -19086,12 +19189,12 @@ struct StartPlan {
   }
 
   // What no variable sets.
-  void list_rest(const Config& config) {
+  WAGGLE_COLD void list_rest(const Config& config) {
     const Config untouched;
     const auto add = [this](const char* option, const std::string& value, bool is_default) {
       destination.report.add(option, value, is_default ? "default" : "code");
     };
-    add("memory_limit", std::to_string(config.memory_limit) + " bytes",
+    add("memory_limit", joined({std::to_string(config.memory_limit), " bytes"}),
         config.memory_limit == untouched.memory_limit);
     add("exit_timeout", DurationForm::show(config.exit_timeout),
         config.exit_timeout == untouched.exit_timeout);
@@ -19193,9 +19296,11 @@ class [[nodiscard]] Tracing {
 
   void begin(Config&& config);
 
+  void fail(std::string problem) { errors_.push_back(std::move(problem)); }
+
   void lack_memory() noexcept {
     lacks_memory_ = true;
-    detail::completes([this] { errors_.emplace_back("no memory to start tracing"); });
+    detail::completes([this] { fail("no memory to start tracing"); });
   }
 
   void swap(Tracing& other) noexcept {
@@ -19217,7 +19322,7 @@ class [[nodiscard]] Tracing {
 
 namespace detail {
 
-inline StartPlan plan_of(Config& config) {
+WAGGLE_COLD StartPlan plan_of(Config& config) {
   return StartPlan::of(config, Environment::read(), ::isatty(STDERR_FILENO) == 1);
 }
 
@@ -19229,7 +19334,7 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
-inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
+WAGGLE_COLD std::unique_ptr<CurlTransport> transport_of(const Config& config) {
   CurlOptions options;
   options.ca_file = config.ca_file;
   options.client_certificate_file = config.client_certificate_file;
@@ -19238,8 +19343,8 @@ inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
 }
 
 // Null if libcurl does not give what is needed.
-inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
-                                             BodyBounds bounds) {
+WAGGLE_COLD std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
+                                                  BodyBounds bounds) {
   destination.attempt_timeout = *config.attempt_timeout;
   destination.retry_for = *config.retry_for;
   destination.retry_backoff_first = config.retry_backoff_first;
@@ -19253,8 +19358,8 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
   return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
-inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
-                                    const std::shared_ptr<Diagnostics>& diagnostics) {
+WAGGLE_COLD PipelineSettings settings_of(Config& config, StartPlan&& plan,
+                                         const std::shared_ptr<Diagnostics>& diagnostics) {
   PipelineSettings settings;
   const OtlpDestination& otlp = plan.destination.otlp;
   if (*config.trace_links) {
@@ -19279,8 +19384,9 @@ inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
   return settings;
 }
 
-inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<Pipeline> pipeline,
-                                         CollectorSleep& sleep) {
+WAGGLE_COLD std::shared_ptr<Driver> driver_of(const Config& config,
+                                              std::unique_ptr<Pipeline> pipeline,
+                                              CollectorSleep& sleep) {
   if (!config.worker_thread) return std::make_shared<HostLoop>(std::move(pipeline));
   WorkerSettings settings;
   settings.name = config.worker_name;
@@ -19289,17 +19395,17 @@ inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<P
   return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
-inline void tell_other_abis(Diagnostics& diagnostics) {
+WAGGLE_COLD void tell_other_abis(Diagnostics& diagnostics) {
   const std::string numbers = other_abis();
   if (numbers.empty()) return;
-  diagnostics.always("parts of this program were built against a waggle with another ABI (" +
-                     numbers + ", not " + std::to_string(kAbi) +
-                     "): their spans are not recorded; build them against the same one");
+  diagnostics.always(joined({"parts of this program were built against a waggle with another ABI (",
+                             numbers, ", not ", std::to_string(kAbi),
+                             "): their spans are not recorded; build them against the same one"}));
 }
 
 }  // namespace detail
 
-inline void Tracing::begin(Config&& config) {
+WAGGLE_COLD void Tracing::begin(Config&& config) {
   exit_timeout_ = config.exit_timeout;
   auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
   detail::StartPlan plan = detail::plan_of(config);
@@ -19312,7 +19418,7 @@ inline void Tracing::begin(Config&& config) {
   const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
-    if (!curl.ok()) return errors_.push_back(curl.error());
+    if (!curl.ok()) return fail(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
@@ -19323,8 +19429,7 @@ inline void Tracing::begin(Config&& config) {
   session.records_baggage = !config.baggage_attributes.empty();
   detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
-    errors_.emplace_back("libcurl has no memory, or was built without what is needed");
-    return;
+    return fail("libcurl has no memory, or was built without what is needed");
   }
   session.thread_memory = settings.memory.threads;
   auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
@@ -19332,7 +19437,7 @@ inline void Tracing::begin(Config&& config) {
   if (!pipeline->is_ready()) return lack_memory();
   session.driver = detail::driver_of(config, std::move(pipeline), engine->sleep());
   if (const char* problem = engine->open(std::move(session), session_)) {
-    errors_.emplace_back(problem);
+    fail(problem);
   } else {
     engine_ = engine;
     detail::tell_other_abis(*diagnostics);

@@ -14,9 +14,11 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/descriptor_writer.hpp"
 #include "waggle/exporters/waterfall.hpp"
 #include "waggle/sdk/exporter.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -54,7 +56,7 @@ class ConsoleExporter final : public Exporter {
   }
 
  private:
-  ExportResult draw(const Batch& batch, Deadline deadline) {
+  WAGGLE_COLD ExportResult draw(const Batch& batch, Deadline deadline) {
     const detail::WaterfallStyle style = this->style();
     const std::string_view service = batch.resource.text("service.name");
     std::string text;
@@ -64,7 +66,8 @@ class ConsoleExporter final : public Exporter {
       text += detail::Waterfall(std::move(trace), service, style).draw();
     }
     const std::string problem = write(std::move(text), deadline);
-    return problem.empty() ? ExportResult{} : ExportResult::failed("the terminal: " + problem);
+    if (problem.empty()) return {};
+    return ExportResult::failed(detail::joined({"the terminal: ", problem}));
   }
 
   static bool environment_allows_colour() noexcept {
@@ -87,7 +90,7 @@ class ConsoleExporter final : public Exporter {
 
   // What was given up within a line, perhaps within a colour, is ended before the next text, or
   // alone if there is none.
-  std::string write(std::string text, Deadline deadline) {
+  WAGGLE_COLD std::string write(std::string text, Deadline deadline) {
     if (is_cut_off_) text.insert(0, style().has_colour ? "\033[0m\n" : "\n");
     if (text.empty()) return {};
     std::string_view left = text;
@@ -112,12 +115,11 @@ class ConsoleExporter final : public Exporter {
     return true;
   }
 
-  std::string skipped_text() {
+  WAGGLE_COLD std::string skipped_text() {
     const char* what = skipped_ == 1 ? " trace was" : " traces were";
-    std::string text = "(" + std::to_string(skipped_) + what + " not drawn: more than " +
-                       std::to_string(options_.traces_per_second) + " a second)\n";
-    skipped_ = 0;
-    return text;
+    const std::string count = std::to_string(std::exchange(skipped_, 0));
+    return detail::joined({"(", count, what, " not drawn: more than ",
+                           std::to_string(options_.traces_per_second), " a second)\n"});
   }
 
   static constexpr std::size_t kNarrowest = 60;  // columns; the bars need them

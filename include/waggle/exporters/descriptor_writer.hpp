@@ -20,8 +20,10 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/sigpipe_guard.hpp"
 #include "waggle/sdk/deadline.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -48,7 +50,7 @@ inline ssize_t write_some(int descriptor, std::string_view text) noexcept {
 // Writes `text` and takes from its front what was written; says why anything is left, or nothing.
 // Tries once even if the deadline has passed. Returns by the deadline if the descriptor does not
 // block.
-inline std::string write_by(int descriptor, std::string_view& text, Deadline deadline) {
+WAGGLE_COLD std::string write_by(int descriptor, std::string_view& text, Deadline deadline) {
   constexpr const char* kIsFull = "it takes no more output";
   constexpr timespec kMoment{0, 1'000'000};
   const SigpipeGuard guard;
@@ -97,8 +99,7 @@ class NonBlockingDescriptor {
   // As write_by().
   std::string write(std::string_view& text, Deadline deadline) const {
     if (problem_ == 0) return write_by(own_ >= 0 ? own_ : shared_, text, deadline);
-    return std::string("it cannot be opened to write without waiting: ") +
-           reason_not_opened(problem_);
+    return joined({"it cannot be opened to write without waiting: ", reason_not_opened(problem_)});
   }
 
  private:

@@ -16,6 +16,7 @@
 #include "waggle/exporters/descriptor_writer.hpp"
 #include "waggle/otlp/encoder.hpp"
 #include "waggle/sdk/exporter.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/result.hpp"
 
 namespace waggle {
@@ -33,7 +34,7 @@ class FileExporter final : public Exporter {
         ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                kOwnerOnly);
     if (descriptor < 0) {
-      return Error{"cannot open " + path + ": " + detail::reason_not_opened(errno)};
+      return Error{detail::joined({"cannot open ", path, ": ", detail::reason_not_opened(errno)})};
     }
     return std::unique_ptr<FileExporter>(new FileExporter(path, descriptor));
   }
@@ -55,7 +56,7 @@ class FileExporter final : public Exporter {
     const std::string problem = detail::write_by(descriptor_, left, deadline);
     is_cut_off_ = detail::is_cut_off(line_, left, is_cut_off_);
     if (problem.empty()) return {};
-    return ExportResult::failed("cannot write to " + path_ + ": " + problem);
+    return ExportResult::failed(detail::joined({"cannot write to ", path_, ": ", problem}));
   }
 
   FileExporter(std::string path, int descriptor) noexcept

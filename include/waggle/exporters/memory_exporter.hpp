@@ -14,6 +14,7 @@
 
 #include "waggle/exporters/recorded_span.hpp"
 #include "waggle/sdk/exporter.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -85,8 +86,8 @@ class MemoryExporter final : public Exporter {
     spans.reserve(batch.spans.size());
     for (const FinishedSpan& span : batch.spans) spans.push_back(detail::recorded(span));
     if (store_->add(std::move(spans))) return {};
-    return ExportResult::failed("the store holds " + std::to_string(store_->most_spans()) +
-                                " spans at most");
+    return ExportResult::failed(detail::joined(
+        {"the store holds ", std::to_string(store_->most_spans()), " spans at most"}));
   }
 
   std::shared_ptr<SpanStore> store_;

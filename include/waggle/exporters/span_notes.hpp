@@ -10,8 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/terminal_text.hpp"
 #include "waggle/sdk/finished_span.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -46,7 +48,7 @@ constexpr std::size_t kShownNotes = 6;
 inline std::string value_text(const ValueView& value);
 
 // Returns [1, 2, 3] for an array, {key=1} for a map.
-inline std::string list_text(const ValueView& list) {
+WAGGLE_COLD std::string list_text(const ValueView& list) {
   const bool is_map = list.tag() == ValueTag::Map;
   std::string text = is_map ? "{" : "[";
   std::size_t shown = 0;
@@ -56,10 +58,11 @@ inline std::string list_text(const ValueView& list) {
       text += "…";
       break;
     }
-    if (is_map) text += terminal_text(element.key, 24) + "=";
+    if (is_map) text += joined({terminal_text(element.key, 24), "="});
     text += value_text(element.value);
   }
-  return text + (is_map ? "}" : "]");
+  text += is_map ? "}" : "]";
+  return text;
 }
 
 inline std::string number_text(double number) {
@@ -85,18 +88,18 @@ inline std::string value_text(const ValueView& value) {
     case ValueTag::Map:
       return list_text(value);
     case ValueTag::Bytes:
-      return std::to_string(value.text().size()) + " bytes";
+      return joined({std::to_string(value.text().size()), " bytes"});
     default:
       return terminal_text(value.text(), 60);
   }
 }
 
 // An event shows its name only, an exception also what it was.
-inline SpanNote event_note(const EventView& event) {
+WAGGLE_COLD SpanNote event_note(const EventView& event) {
   SpanNote note{"◆ ", terminal_text(event.name, 32)};
   for (const AttributeView& attribute : event.attributes) {
     if (attribute.key == "exception.type" || attribute.key == "exception.message") {
-      note.text += " " + value_text(attribute.value);
+      note.text += joined({" ", value_text(attribute.value)});
     }
   }
   return note;
@@ -112,7 +115,7 @@ inline bool is_key_attribute(std::string_view key) noexcept {
 }
 
 // Returns the attributes that are shown: key attributes before others, each in their order.
-inline std::vector<const AttributeView*> shown_attributes(ListView<AttributeView> attributes) {
+WAGGLE_COLD std::vector<const AttributeView*> shown_attributes(ListView<AttributeView> attributes) {
   std::vector<const AttributeView*> shown;
   for (bool is_key : {true, false}) {
     for (const AttributeView& attribute : attributes) {
@@ -124,18 +127,19 @@ inline std::vector<const AttributeView*> shown_attributes(ListView<AttributeView
 }
 
 // Returns what there is to say about a span, the most important first.
-inline std::vector<SpanNote> span_notes(const FinishedSpan& span) {
+WAGGLE_COLD std::vector<SpanNote> span_notes(const FinishedSpan& span) {
   std::vector<SpanNote> notes;
   const auto count_rest = [&](std::size_t size) {
     if (size > kShownNotes)
-      notes.push_back({"+" + std::to_string(size - kShownNotes) + " more", {}});
+      notes.push_back({joined({"+", std::to_string(size - kShownNotes), " more"}), {}});
   };
   if (span.status == StatusCode::Error) {
     const std::string message = terminal_text(span.status_message, 80);
-    notes.push_back({{}, message.empty() ? "error" : "error: " + message, true});
+    notes.push_back({{}, joined({"error", message.empty() ? "" : ": ", message}), true});
   }
   for (const AttributeView* attribute : shown_attributes(span.attributes)) {
-    notes.push_back({terminal_text(attribute->key, 32) + "=", value_text(attribute->value)});
+    notes.push_back(
+        {joined({terminal_text(attribute->key, 32), "="}), value_text(attribute->value)});
   }
   count_rest(span.attributes.size());
   for (std::size_t i = 0; i < (std::min)(span.events.size(), kShownNotes); ++i) {

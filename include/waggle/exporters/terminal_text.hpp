@@ -10,7 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/otlp/utf8.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -35,11 +37,11 @@ inline bool acts_on_terminal(std::uint32_t point) noexcept {
 
 // Returns printable text of at most `longest` characters, the last of them … if something was cut
 // off; what a terminal might act on, or what is no UTF-8, shows as U+FFFD. `longest` is not 0.
-inline std::string terminal_text(std::string_view text, std::size_t longest) {
+WAGGLE_COLD std::string terminal_text(std::string_view text, std::size_t longest) {
   std::string shown;
   std::size_t cut_at = 0;
   for (std::size_t characters = 0; !text.empty(); ++characters) {
-    if (characters == longest) return shown.substr(0, cut_at) + "…";
+    if (characters == longest) return joined({std::string_view(shown).substr(0, cut_at), "…"});
     cut_at = shown.size();
     const std::size_t length = utf8_sequence_length(text);
     const bool is_shown = length != 0 && !acts_on_terminal(code_point(text.substr(0, length)));
@@ -57,19 +59,19 @@ inline std::size_t columns(std::string_view text) noexcept {
 }
 
 // Fills up with blanks at the right, to `width` columns.
-inline std::string padded_right(std::string text, std::size_t width) {
+WAGGLE_COLD std::string padded_right(std::string text, std::size_t width) {
   const std::size_t used = columns(text);
   if (used < width) text.append(width - used, ' ');
   return text;
 }
 
 // Fills up with blanks at the left, to `width` columns.
-inline std::string padded_left(const std::string& text, std::size_t width) {
-  return std::string(width - (std::min)(width, columns(text)), ' ') + text;
+WAGGLE_COLD std::string padded_left(const std::string& text, std::size_t width) {
+  return joined({std::string(width - (std::min)(width, columns(text)), ' '), text});
 }
 
 // Returns a length of time in the unit that suits it: 950ns, 1.25µs, 12.5ms, 3.20s.
-inline std::string duration_text(std::uint64_t nanoseconds) {
+WAGGLE_COLD std::string duration_text(std::uint64_t nanoseconds) {
   constexpr const char* kUnits[] = {"ns", "µs", "ms", "s"};
   double value = static_cast<double>(nanoseconds);
   int unit = 0;

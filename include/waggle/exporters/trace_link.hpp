@@ -5,14 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/ids.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
 // Encodes a name as one segment of a path (RFC 3986, section 2.3).
-inline std::string path_segment(std::string_view name) {
+WAGGLE_COLD std::string path_segment(std::string_view name) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   constexpr std::string_view kMarks = "-._~";
   std::string text;
@@ -36,11 +38,10 @@ struct TracePages {
   std::string environment;
   std::string dataset;
 
-  std::string link(TraceId trace) const {
-    std::string url = user_interface + "/" + path_segment(team);
-    if (!environment.empty()) url += "/environments/" + path_segment(environment);
-    url += "/datasets/" + path_segment(dataset);
-    return url.append("/trace?trace_id=").append(std::string_view(trace.hex()));
+  WAGGLE_COLD std::string link(TraceId trace) const {
+    return joined({user_interface, "/", path_segment(team),
+                   environment.empty() ? "" : "/environments/", path_segment(environment),
+                   "/datasets/", path_segment(dataset), "/trace?trace_id=", trace.hex()});
   }
 };
 

@@ -12,12 +12,14 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/descriptor_writer.hpp"
 #include "waggle/exporters/terminal_text.hpp"
 #include "waggle/exporters/trace_link.hpp"
 #include "waggle/otlp/reply.hpp"
 #include "waggle/sdk/diagnostics.hpp"
 #include "waggle/sdk/exporter.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -58,7 +60,7 @@ class TraceLinkExporter final : public Exporter {
                        [](const FinishedSpan& span) { return !span.parent_id.is_valid(); });
   }
 
-  void ask(Deadline deadline) {
+  WAGGLE_COLD void ask(Deadline deadline) {
     constexpr Milliseconds kLongest{2000};
     const std::unique_ptr<Transport> transport = std::move(transport_);
     const Deadline until((std::min)(deadline.at(), Deadline::in(kLongest).at()));
@@ -75,34 +77,33 @@ class TraceLinkExporter final : public Exporter {
     hear(transport->poll());
   }
 
-  void hear(const HttpReply& reply) {
+  WAGGLE_COLD void hear(const HttpReply& reply) {
     if (reply.outcome != TransportOutcome::Answered) return give_up(reply.message);
     const KeyOwner owner = read_key_owner(reply.body);
     if (reply.status != 200 || owner.team.empty()) {
-      std::string why = "HTTP " + std::to_string(reply.status);
-      if (reply.status == 401) why += ", the key was refused";
-      return give_up(why);
+      const char* why = reply.status == 401 ? ", the key was refused" : "";
+      return give_up(joined({"HTTP ", std::to_string(reply.status), why}));
     }
     options_.pages.team = owner.team;
     options_.pages.environment = owner.environment;
   }
 
-  void give_up(const std::string& why) {
-    diagnostics_->always(
-        "no links to traces are shown: asked whose key it is, Honeycomb did not tell: " + why);
+  WAGGLE_COLD void give_up(std::string_view why) {
+    diagnostics_->always(joined(
+        {"no links to traces are shown: asked whose key it is, Honeycomb did not tell: ", why}));
   }
 
-  std::string links(const Batch& batch) const {
+  WAGGLE_COLD std::string links(const Batch& batch) const {
     constexpr std::size_t kMost = 20;
     constexpr std::size_t kLongestName = 60;
     std::string text;
     std::size_t count = 0;
     for (const FinishedSpan& span : batch.spans) {
       if (span.parent_id.is_valid() || ++count > kMost) continue;
-      text +=
-          terminal_text(span.name, kLongestName) + ": " + options_.pages.link(span.trace_id) + "\n";
+      text += joined(
+          {terminal_text(span.name, kLongestName), ": ", options_.pages.link(span.trace_id), "\n"});
     }
-    if (count > kMost) text += "(and " + std::to_string(count - kMost) + " traces more)\n";
+    if (count > kMost) text += joined({"(and ", std::to_string(count - kMost), " traces more)\n"});
     return text;
   }
 

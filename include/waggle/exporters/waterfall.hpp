@@ -8,15 +8,17 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/span_notes.hpp"
 #include "waggle/exporters/terminal_text.hpp"
 #include "waggle/sdk/finished_span.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -30,13 +32,16 @@ struct WaterfallStyle {
 
 using SpanList = std::vector<const FinishedSpan*>;
 
+// Where something stands that has an id. One type for traces and spans: compiling a map takes long.
+using IndexById = std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t>;
+
 // Groups spans by trace, in the order in which the traces' first spans stand.
-inline std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
-  const auto hash = [](TraceId id) { return static_cast<std::size_t>(id.high ^ id.low); };
+WAGGLE_COLD std::vector<SpanList> by_trace(ListView<FinishedSpan> spans) {
   std::vector<SpanList> traces;
-  std::unordered_map<TraceId, std::size_t, decltype(hash)> known(16, hash);
+  IndexById known;
   for (const FinishedSpan& span : spans) {
-    const auto [place, is_new] = known.emplace(span.trace_id, traces.size());
+    const TraceId id = span.trace_id;
+    const auto [place, is_new] = known.insert({{id.high, id.low}, traces.size()});
     if (is_new) traces.emplace_back();
     traces[place->second].push_back(&span);
   }
@@ -62,12 +67,12 @@ class Waterfall {
     link();
   }
 
-  std::string draw() {
+  WAGGLE_COLD std::string draw() {
     head();
     for (std::size_t top : tops_) tree(top);
     // Parents in a circle, which only broken input has, lead up to no top.
     for (std::size_t index = 0; index < spans_.size(); ++index) {
-      if (!is_drawn_[index]) tree(index);
+      if (is_drawn_[index] == 0) tree(index);
     }
     return std::move(text_);
   }
@@ -88,28 +93,30 @@ class Waterfall {
 
   // ---- the tree ----
 
-  void link() {
-    std::unordered_map<std::uint64_t, std::size_t> index_of;
-    for (std::size_t i = 0; i < spans_.size(); ++i) index_of.emplace(spans_[i]->span_id.value, i);
+  WAGGLE_COLD void link() {
+    IndexById index_of;
+    for (std::size_t i = 0; i < spans_.size(); ++i) {
+      index_of.insert({{0, spans_[i]->span_id.value}, i});
+    }
     children_.resize(spans_.size());
     is_drawn_.resize(spans_.size());
     for (std::size_t i = 0; i < spans_.size(); ++i) {
-      const auto parent = index_of.find(spans_[i]->parent_id.value);
+      const auto parent = index_of.find({0, spans_[i]->parent_id.value});
       (parent != index_of.end() ? children_[parent->second] : tops_).push_back(i);
     }
   }
 
-  void tree(std::size_t top) {
+  WAGGLE_COLD void tree(std::size_t top) {
     std::vector<Place> waiting{{top, 0, false}};
     while (!waiting.empty()) {
       const Place place = waiting.back();
       waiting.pop_back();
-      is_drawn_[place.index] = true;
+      is_drawn_[place.index] = 1;
       has_more_.resize(place.depth);
-      has_more_.push_back(place.has_more);
+      has_more_.push_back(place.has_more ? 1 : 0);
       const std::size_t first = waiting.size();
       for (std::size_t child : children_[place.index]) {
-        if (!is_drawn_[child]) waiting.push_back({child, place.depth + 1, true});
+        if (is_drawn_[child] == 0) waiting.push_back({child, place.depth + 1, true});
       }
       const bool has_children = waiting.size() != first;
       if (has_children) waiting.back().has_more = false;
@@ -121,42 +128,44 @@ class Waterfall {
   // ---- what stands left of the names ----
 
   // Continues the lines of all levels to `depth` that have more to come.
-  std::string margin(std::size_t depth) const {
+  WAGGLE_COLD std::string margin(std::size_t depth) const {
     std::string text = "  ";
-    for (std::size_t level = 1; level <= depth; ++level) text += has_more_[level] ? "│  " : "   ";
+    for (std::size_t level = 1; level <= depth; ++level) {
+      text += has_more_[level] != 0 ? "│  " : "   ";
+    }
     return text;
   }
 
   // Levels too deep to be indented stand below each other and say how deep they are.
-  std::string stem(std::size_t depth) const {
+  WAGGLE_COLD std::string stem(std::size_t depth) const {
     if (depth == 0) return margin(0);
-    if (depth > deepest_) return margin(deepest_ - 1) + "┊" + std::to_string(depth) + " ";
-    return margin(depth - 1) + (has_more_[depth] ? "├─ " : "└─ ");
+    if (depth > deepest_) return joined({margin(deepest_ - 1), "┊", std::to_string(depth), " "});
+    return joined({margin(depth - 1), has_more_[depth] != 0 ? "├─ " : "└─ "});
   }
 
-  std::string note_stem(std::size_t depth, bool has_children) const {
-    if (depth > deepest_) return margin(deepest_ - 1) + "┊    ";
-    return margin(depth) + (has_children ? "│ " : "  ");
+  WAGGLE_COLD std::string note_stem(std::size_t depth, bool has_children) const {
+    if (depth > deepest_) return joined({margin(deepest_ - 1), "┊    "});
+    return joined({margin(depth), has_children ? "│ " : "  "});
   }
 
   // ---- lines ----
 
-  void head() {
-    const std::string what = spans_.size() == 1 ? " span\n" : " spans\n";
+  WAGGLE_COLD void head() {
     const std::string sums =
-        "  " + duration_text(end_ - begin_) + "  " + std::to_string(spans_.size()) + what;
-    paint(kBold, "trace " + std::string(spans_.front()->trace_id.hex().view()));
+        joined({"  ", duration_text(end_ - begin_), "  ", std::to_string(spans_.size()),
+                spans_.size() == 1 ? " span\n" : " spans\n"});
+    paint(kBold, joined({"trace ", spans_.front()->trace_id.hex()}));
     const std::size_t used = 39 + columns(sums);  // "trace ", the id, a gap, no line break
     const std::size_t room = style_.width > used ? style_.width - used : 1;
-    if (!service_.empty()) text_ += "  " + terminal_text(service_, room);
+    if (!service_.empty()) text_ += joined({"  ", terminal_text(service_, room)});
     text_ += sums;
   }
 
-  void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
+  WAGGLE_COLD void line(const FinishedSpan& span, std::size_t depth, bool has_children) {
     const std::string before = stem(depth);
     const std::size_t name_end = name_width_ + 1;  // a blank before the next column is sure
     const std::size_t room = name_end - (std::min)(columns(before), name_end - 1);
-    text_ += padded_right(before + terminal_text(span.name, room), name_width_ + 2);
+    text_ += padded_right(joined({before, terminal_text(span.name, room)}), name_width_ + 2);
     paint(kDim, padded_right(kind_text(span.kind), kKindWidth));
     paint(span.status == StatusCode::Error ? kRed : kCyan, bar(span));
     const std::uint64_t lasted = span.end_unix_nanoseconds - span.start_unix_nanoseconds;
@@ -172,14 +181,16 @@ class Waterfall {
   }
 
   // Every span fills one column at least; one that ends where another begins shares none with it.
-  std::string bar(const FinishedSpan& span) const {
+  WAGGLE_COLD std::string bar(const FinishedSpan& span) const {
     const auto begin = static_cast<std::size_t>(column(span.start_unix_nanoseconds));
     const auto end = static_cast<std::size_t>(std::ceil(column(span.end_unix_nanoseconds)));
     const std::size_t first = (std::min)(begin, bar_width_ - 1);
     const std::size_t past = (std::max)(first + 1, (std::min)(end, bar_width_));
-    std::string drawn = "▏" + std::string(first, ' ');
+    std::string drawn = "▏";
+    drawn.append(first, ' ');
     for (std::size_t i = first; i < past; ++i) drawn += "█";
-    return drawn.append(bar_width_ - past, ' ') + "▕";
+    drawn.append(bar_width_ - past, ' ').append("▕");
+    return drawn;
   }
 
   // ---- notes ----
@@ -189,14 +200,14 @@ class Waterfall {
   }
 
   // Writes all notes behind the duration if they fit there, else all below.
-  void notes(const std::vector<SpanNote>& all, const std::string& before) {
+  WAGGLE_COLD void notes(const std::vector<SpanNote>& all, const std::string& before) {
     std::size_t used = name_width_ + 2 + kKindWidth + bar_width_ + 2 + kDurationWidth;
     std::size_t wanted = used;
     for (const SpanNote& note : all) wanted += kGap + width_of(note);
     if (wanted > style_.width) used = style_.width;
     for (const SpanNote& note : all) {
       if (used + kGap + width_of(note) > style_.width) {
-        text_ += "\n" + before;
+        text_ += joined({"\n", before});
         used = columns(before);
       } else {
         text_.append(kGap, ' ');
@@ -207,19 +218,16 @@ class Waterfall {
     }
   }
 
-  void write(const SpanNote& note, std::size_t room) {
+  WAGGLE_COLD void write(const SpanNote& note, std::size_t room) {
     if (!note.label.empty()) paint(kDim, note.label);
     const std::size_t label = columns(note.label);
     const std::size_t left = room > label ? room - label : 1;
     paint(note.is_error ? kRed : kPlain, terminal_text(note.text, left));
   }
 
-  void paint(std::string_view colour, const std::string& text) {
-    if (!style_.has_colour || colour == kPlain) {
-      text_ += text;
-    } else {
-      text_.append(colour).append(text).append("\033[0m");
-    }
+  WAGGLE_COLD void paint(std::string_view colour, std::string_view text) {
+    const bool is_plain = !style_.has_colour || colour == kPlain;
+    text_ += is_plain ? text : joined({colour, text, "\033[0m"});
   }
 
   static constexpr std::string_view kPlain = "";
@@ -238,8 +246,8 @@ class Waterfall {
   std::uint64_t end_ = 0;
   std::vector<std::size_t> tops_;
   std::vector<std::vector<std::size_t>> children_;
-  std::vector<bool> is_drawn_;
-  std::vector<bool> has_more_;  // by level, on the way from the top to the span being drawn
+  std::vector<char> is_drawn_;  // not bool, for which a vector is another class to compile
+  std::vector<char> has_more_;  // by level, on the way from the top to the span being drawn
   std::string text_;
 };
 

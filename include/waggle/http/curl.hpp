@@ -12,9 +12,11 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/version.hpp"
 #include "waggle/http/header_lines.hpp"
 #include "waggle/http/transfer_problem.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/result.hpp"
 #include "waggle/sdk/transport.hpp"
 
@@ -86,7 +88,7 @@ class CurlEasy {
 };
 
 // Sets what every request has in common; false if any of it did not take.
-inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept {
+WAGGLE_COLD bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept {
 #if LIBCURL_VERSION_NUM >= 0x075500
   const bool limited = easy.set(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -106,7 +108,7 @@ inline bool configure_http(CurlEasy& easy, const CurlOptions& options) noexcept 
 
 // Sets how servers are verified; false if any of that did not take. A libcurl built without TLS,
 // HTTP/2 or proxies refuses the first options, and has no use for them.
-inline bool configure_tls(CurlEasy& easy, const CurlOptions& options) noexcept {
+WAGGLE_COLD bool configure_tls(CurlEasy& easy, const CurlOptions& options) noexcept {
   constexpr long kOldestTls = CURL_SSLVERSION_TLSv1_2;
   easy.set(CURLOPT_SSLVERSION, kOldestTls);
   easy.set(CURLOPT_PROXY_SSLVERSION, kOldestTls);
@@ -124,7 +126,7 @@ class CurlHeaders {
  public:
   // Replaces the list; false if libcurl has no memory. A large body's "Expect", which costs a round
   // trip, is taken out, and so is libcurl's own Content-Type, which is never the right one.
-  bool assign(const HeaderList& headers) {
+  WAGGLE_COLD bool assign(const HeaderList& headers) {
     list_.reset();
     bool typed = false;
     for (const auto& [name, value] : headers) {
@@ -166,7 +168,7 @@ inline CURLcode read_url_host(const std::string& url, std::string& host) {
   host = CurlText(name).get();
   char* port = nullptr;
   if (curl_url_get(parsed.get(), CURLUPART_PORT, &port, 0) == CURLUE_OK) {
-    host.append(":").append(CurlText(port).get());
+    host += joined({":", CurlText(port).get()});
   }
   return CURLE_OK;
 }
@@ -207,13 +209,13 @@ inline TransferProblem transfer_problem(CURLcode code, bool sent, std::string_vi
 
 // Returns libcurl's own words where they speak of hosts, ports, files and TLS. Elsewhere they may
 // repeat a proxy's URL with its password, and the code's fixed words have to do.
-inline std::string transfer_reason(CURLcode code, std::string_view words, long system_error) {
+WAGGLE_COLD std::string transfer_reason(CURLcode code, std::string_view words, long system_error) {
   switch (code) {
     case CURLE_COULDNT_CONNECT: {
       const bool about_host = words.substr(0, 17) == "Failed to connect";
-      std::string reason(about_host ? words : curl_easy_strerror(code));
-      if (system_error == 0) return reason;
-      return reason.append(": ").append(std::strerror(static_cast<int>(system_error)));
+      const std::string_view reason(about_host ? words : curl_easy_strerror(code));
+      if (system_error == 0) return std::string(reason);
+      return joined({reason, ": ", std::strerror(static_cast<int>(system_error))});
     }
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/curl.hpp"
 #include "waggle/http/sigpipe_guard.hpp"
 #include "waggle/sdk/completes.hpp"
@@ -122,7 +123,7 @@ class CurlTransport final : public Transport {
            easy_.set(CURLOPT_HEADERDATA, self);
   }
 
-  void try_to_begin(const HttpRequest& request) {
+  WAGGLE_COLD void try_to_begin(const HttpRequest& request) {
     std::string problem = detail::header_problem(request.headers);
     if (!problem.empty()) {
       settle(TransportOutcome::NotConnected, [&] { return problem; });
@@ -164,7 +165,7 @@ class CurlTransport final : public Transport {
     detail::completes([&] { reply_.message = message(); });
   }
 
-  void finish(CURLcode code) noexcept {
+  WAGGLE_COLD void finish(CURLcode code) noexcept {
     // libcurl takes a head that ends with the connection for a whole one (RFC 9112, section 8).
     if (code == CURLE_OK && !is_head_whole_) code = CURLE_PARTIAL_FILE;
     reply_.status = static_cast<int>(easy_.number(CURLINFO_RESPONSE_CODE));

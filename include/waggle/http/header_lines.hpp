@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -54,18 +56,18 @@ constexpr std::string_view without_blanks(std::string_view text) noexcept {
 // Says what is wrong with the headers of a request; empty if nothing is. Names a header whose value
 // is at fault, and never repeats a value; a name that is no name may be a value gone astray, so it
 // is not repeated either.
-inline std::string header_problem(const HeaderList& headers) {
+WAGGLE_COLD std::string header_problem(const HeaderList& headers) {
   for (const auto& [name, value] : headers) {
     if (!is_header_name(name)) {
       return "a header's name is empty or holds a character that names may not have; check the "
              "configured headers";
     }
     if (!is_header_value(value)) {
-      return "the value of header " + name + " holds a line break or a NUL; remove it";
+      return joined({"the value of header ", name, " holds a line break or a NUL; remove it"});
     }
     for (const char* own : {"Content-Length", "Transfer-Encoding", "Expect"}) {
       if (equals_ignoring_case(name, own)) {
-        return "the header " + name + " cannot be configured: it follows from the body";
+        return joined({"the header ", name, " cannot be configured: it follows from the body"});
       }
     }
   }
@@ -89,9 +91,7 @@ inline std::string without_values(std::string text, const HeaderList& headers) {
 // without a value.
 inline std::string header_line(std::string_view name, std::string_view value) {
   const std::string_view text = without_blanks(value);
-  std::string line(name);
-  if (text.empty()) return line.append(";");
-  return line.append(": ").append(text);
+  return joined({name, text.empty() ? ";" : ": ", text});
 }
 
 // Takes the value of `line` into `value` if the line is the header `name`; a value longer than

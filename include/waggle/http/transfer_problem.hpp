@@ -7,6 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
@@ -66,7 +69,7 @@ constexpr CertificateHint kCertificateHints[] = {
 };
 
 // Says why a server's certificate was not accepted, as far as the TLS library's words tell.
-inline std::string_view certificate_meaning(std::string_view reason) noexcept {
+WAGGLE_COLD std::string_view certificate_meaning(std::string_view reason) noexcept {
   for (const CertificateHint& hint : kCertificateHints) {
     if (reason.find(hint.words) != std::string_view::npos) return hint.meaning;
   }
@@ -74,7 +77,7 @@ inline std::string_view certificate_meaning(std::string_view reason) noexcept {
 }
 
 // Says why a TLS handshake broke off, as far as the TLS library's words tell.
-inline std::string_view handshake_meaning(std::string_view reason) noexcept {
+WAGGLE_COLD std::string_view handshake_meaning(std::string_view reason) noexcept {
   const auto says = [reason](std::string_view words) {
     return reason.find(words) != std::string_view::npos;
   };
@@ -91,56 +94,57 @@ inline std::string_view handshake_meaning(std::string_view reason) noexcept {
 }
 
 // Puts the sentence before the network library's own words.
-inline std::string describe_problem(const TransferFailure& failure) {
-  const std::string& host = failure.host;
+WAGGLE_COLD std::string describe_problem(const TransferFailure& failure) {
+  const std::string_view host = failure.host;
   switch (failure.problem) {
     case TransferProblem::BadUrl:
       return "the endpoint is not a URL; it should look like https://api.honeycomb.io/v1/traces";
     case TransferProblem::BadScheme:
       return "the endpoint must begin with http:// or https://, and https needs a libcurl with TLS";
     case TransferProblem::UnknownHost:
-      return "cannot find the address of " + host + ": check its spelling and this machine's DNS";
+      return joined(
+          {"cannot find the address of ", host, ": check its spelling and this machine's DNS"});
     case TransferProblem::UnknownProxy:
-      return "cannot find the proxy on the way to " + host +
-             ": check http_proxy, https_proxy, all_proxy and no_proxy";
+      return joined({"cannot find the proxy on the way to ", host,
+                     ": check http_proxy, https_proxy, all_proxy and no_proxy"});
     case TransferProblem::ProxyRefused:
-      return "the proxy refused to connect to " + host +
-             ": check its rules and login, or add the host to no_proxy";
+      return joined({"the proxy refused to connect to ", host,
+                     ": check its rules and login, or add the host to no_proxy"});
     case TransferProblem::Unreachable:
-      return "cannot connect to " + host +
-             ": check that a server listens there and no firewall or "
-             "proxy setting stands between";
+      return joined({"cannot connect to ", host,
+                     ": check that a server listens there and no firewall or "
+                     "proxy setting stands between"});
     case TransferProblem::ConnectTimeout:
-      return "no connection to " + host + " in time: check the address, firewalls and proxies";
+      return joined(
+          {"no connection to ", host, " in time: check the address, firewalls and proxies"});
     case TransferProblem::TlsRefused:
-      return "TLS with " + host + " failed: " + std::string(handshake_meaning(failure.reason));
+      return joined({"TLS with ", host, " failed: ", handshake_meaning(failure.reason)});
     case TransferProblem::CertificateRefused:
-      return "the certificate of " + host +
-             " was refused: " + std::string(certificate_meaning(failure.reason));
+      return joined(
+          {"the certificate of ", host, " was refused: ", certificate_meaning(failure.reason)});
     case TransferProblem::CertificateFileUnreadable:
-      return "a certificate or key file cannot be used for " + host +
-             ": check that it exists, is readable and holds PEM";
+      return joined({"a certificate or key file cannot be used for ", host,
+                     ": check that it exists, is readable and holds PEM"});
     case TransferProblem::ReplyTimeout:
-      return host + " took the request but did not answer in time";
+      return joined({host, " took the request but did not answer in time"});
     case TransferProblem::NotHttp:
-      return "what answers at " + host +
-             " does not speak HTTP: check scheme and port (OTLP over "
-             "HTTP is usually at 4318, gRPC at 4317)";
+      return joined({"what answers at ", host,
+                     " does not speak HTTP: check scheme and port (OTLP over "
+                     "HTTP is usually at 4318, gRPC at 4317)"});
     case TransferProblem::ReplyTooLarge:
-      return host + " sent a longer reply than is read; it may not be an OTLP endpoint";
+      return joined({host, " sent a longer reply than is read; it may not be an OTLP endpoint"});
     case TransferProblem::ConnectionLost:
-      return "the connection to " + host + " was lost before a complete reply";
+      return joined({"the connection to ", host, " was lost before a complete reply"});
     case TransferProblem::OutOfMemory:
       return "the request could not be set up: libcurl is out of memory or not initialised";
   }
-  return "the transfer to " + host + " failed";
+  return joined({"the transfer to ", host, " failed"});
 }
 
 // Returns the whole message of a failed transfer.
 inline std::string describe(const TransferFailure& failure) {
-  std::string message = describe_problem(failure);
-  if (!failure.reason.empty()) message.append(" (").append(failure.reason).append(")");
-  return message;
+  const std::string problem = describe_problem(failure);
+  return failure.reason.empty() ? problem : joined({problem, " (", failure.reason, ")"});
 }
 
 }  // namespace detail

@@ -11,10 +11,12 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/thread_state.hpp"
 #include "waggle/otlp/reply.hpp"
 #include "waggle/otlp/retry_after.hpp"
 #include "waggle/sdk/deadline.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/transport.hpp"
 
 namespace waggle {
@@ -78,18 +80,17 @@ constexpr StatusName kStatusNames[] = {{200, "OK"},
                                        {504, "Gateway Timeout"}};
 
 // Returns a status as in "503 Service Unavailable"; the number alone if it has no common name.
-inline std::string status_text(int status) {
-  std::string text = std::to_string(status);
+WAGGLE_COLD std::string status_text(int status) {
+  std::string number = std::to_string(status);
   for (const StatusName& known : kStatusNames) {
-    if (known.status == status) return text.append(" ").append(known.name);
+    if (known.status == status) return joined({number, " ", known.name});
   }
-  return text;
+  return number;
 }
 
 // Appends the server's words, if it said any.
-inline std::string with_words(std::string text, const std::string& words) {
-  if (!words.empty()) text.append(": ").append(words);
-  return text;
+WAGGLE_COLD std::string with_words(std::string_view text, std::string_view words) {
+  return joined({text, words.empty() ? "" : ": ", words});
 }
 
 // Tells whether a 400 complains about the size of the request's body, as those servers do that have
@@ -101,7 +102,7 @@ inline std::string with_words(std::string text, const std::string& words) {
 // Honeycomb's decoder cuts a body off at 20 MiB and then fails to parse the rest: no batch comes
 // near that, so with these words the bytes are bad, and halving bad bytes down to single spans
 // would turn one refused request into thousands.
-inline bool complains_of_size(std::string_view words) {
+WAGGLE_COLD bool complains_of_size(std::string_view words) {
   constexpr std::string_view kPhrases[] = {"body too large",         "body is too large",
                                            "body too big",           "body is too big",
                                            "body exceeds",           "body exceeded",
@@ -137,7 +138,7 @@ constexpr bool leaves_arrival_open(int status) noexcept {
 }
 
 // The request failed before a complete answer was there.
-inline Answer judge_failure(const HttpReply& reply) {
+WAGGLE_COLD Answer judge_failure(const HttpReply& reply) {
   Answer answer;
   const bool is_connected = reply.outcome != TransportOutcome::NotConnected;
   const bool is_too_large = reply.outcome == TransportOutcome::ReplyTooLarge;
@@ -158,15 +159,16 @@ inline Answer judge_failure(const HttpReply& reply) {
 // The server took the request. A partial success is final too (OTLP specification, "Partial
 // Success"); one that rejects nothing but has words is a warning. A body that is no OTLP reply
 // takes nothing back, but its words are worth a look: a login page answers 200 as well.
-inline Answer judge_success(const HttpReply& reply, const OtlpReply& details, std::uint64_t spans) {
+WAGGLE_COLD Answer judge_success(const HttpReply& reply, const OtlpReply& details,
+                                 std::uint64_t spans) {
   Answer answer;
   answer.rejected = (std::min)(details.rejected_spans, spans);
   answer.kind = answer.rejected == 0 ? AnswerKind::Delivered : AnswerKind::PartlyRejected;
   answer.may_have_arrived = true;
   if (answer.rejected != 0) {
     answer.message =
-        with_words(status_text(reply.status) + ", but " + std::to_string(answer.rejected) + " of " +
-                       std::to_string(spans) + " spans were rejected",
+        with_words(joined({status_text(reply.status), ", but ", std::to_string(answer.rejected),
+                           " of ", std::to_string(spans), " spans were rejected"}),
                    details.message);
   } else if (!details.message.empty()) {
     answer.message = with_words(status_text(reply.status), details.message);
@@ -174,7 +176,7 @@ inline Answer judge_success(const HttpReply& reply, const OtlpReply& details, st
   return answer;
 }
 
-inline Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_now) {
+WAGGLE_COLD Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_now) {
   Answer answer;
   answer.kind = AnswerKind::Retry;
   const std::optional<Milliseconds> delay = parse_retry_after(reply.retry_after, unix_seconds_now);
@@ -185,7 +187,7 @@ inline Answer judge_retryable(const HttpReply& reply, std::int64_t unix_seconds_
   return answer;
 }
 
-inline Answer judge_refusal(const HttpReply& reply, const OtlpReply& details) {
+WAGGLE_COLD Answer judge_refusal(const HttpReply& reply, const OtlpReply& details) {
   Answer answer;
   const bool is_too_large =
       reply.status == 413 || (reply.status == 400 && complains_of_size(details.message));
@@ -210,7 +212,7 @@ inline Answer judge(const HttpReply& reply, std::uint64_t spans, std::int64_t un
   }
   std::string text = status_text(reply.status);
   if (reply.status / 100 == 3) text += " (redirects are not followed)";
-  answer.message = with_words(std::move(text), details.message);
+  answer.message = with_words(text, details.message);
   return answer;
 }
 

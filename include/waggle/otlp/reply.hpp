@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/otlp/utf8.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -34,14 +37,14 @@ inline bool is_control_character(std::string_view character) noexcept {
 
 // Makes a server's words fit for a log line: UTF-8 without control characters, cut between two
 // characters if it is too long.
-inline std::string printable(std::string_view text) {
+WAGGLE_COLD std::string printable(std::string_view text) {
   constexpr std::size_t kLongest = 300;
   std::string result;
   while (!text.empty()) {
     const Utf8Sequence sequence = first_utf8_sequence(text);
     const std::string_view character =
         sequence.is_valid ? text.substr(0, sequence.length) : kReplacementCharacter;
-    if (result.size() + character.size() > kLongest) return result + "...";
+    if (result.size() + character.size() > kLongest) return joined({result, "..."});
     result += is_control_character(character) ? std::string_view(" ") : character;
     text.remove_prefix(sequence.length);
   }
@@ -66,16 +69,16 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
   bool number_integer(number_integer_t number) override {
-    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
-    if (is_heeded()) numbers_[prefix_ + name_] = std::to_string(number);
+    if (is_heeded()) keep(numbers_, std::to_string(number));
     return true;
   }
   bool string(string_t& text) override {
     is_text_ = depth_ == 0 && skipped_ == 0;
-    if (is_text_ || is_heeded()) texts_[prefix_ + name_] = printable(text);
+    if (is_text_ || is_heeded()) keep(texts_, printable(text));
     return true;
   }
 
@@ -86,7 +89,7 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool start_object(std::size_t) override {
-    const std::string inner = depth_ == 0 ? std::string() : prefix_ + name_ + ".";
+    const std::string inner = depth_ == 0 ? std::string() : joined({prefix_, name_, "."});
     if (skipped_ != 0 || !can_matter(inner)) return skip();
     prefix_ = inner;
     ++depth_;
@@ -109,11 +112,25 @@ class ReplyReader final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  using Texts = std::map<std::string, std::string>;
+  // By path; few enough to look at one after the other.
+  using Texts = std::vector<std::pair<std::string, std::string>>;
 
-  static std::string found(const Texts& texts, const std::string& path) {
-    const auto place = texts.find(path);
-    return place == texts.end() ? std::string() : place->second;
+  static std::string found(const Texts& texts, std::string_view path) {
+    for (const auto& text : texts) {
+      if (text.first == path) return text.second;
+    }
+    return {};
+  }
+
+  // A later value replaces an earlier one.
+  WAGGLE_COLD void keep(Texts& texts, const std::string& value) {
+    std::string path = joined({prefix_, name_});
+    for (auto& text : texts) {
+      if (text.first != path) continue;
+      text.second = value;
+      return;
+    }
+    texts.push_back({std::move(path), value});
   }
 
   static bool can_matter(std::string_view prefix) noexcept {
@@ -153,15 +170,21 @@ struct KeyOwner {
   std::string environment;
 };
 
+// Lets `reply` hear a body; false if that is not JSON. The parser's one caller: so a compiler sees
+// that only JSON is asked for, and drops the readers of all the binary formats.
+inline bool hear(std::string_view body, ReplyReader& reply) {
+  return nlohmann::json::sax_parse(body.begin(), body.end(), &reply);
+}
+
 // Reads Honeycomb's answer to GET /1/auth (Honeycomb API, Auth).
 inline KeyOwner read_key_owner(std::string_view body) {
   ReplyReader reply;
-  if (!nlohmann::json::sax_parse(body, &reply)) return {};
+  if (!hear(body, reply)) return {};
   return {reply.text("team.slug"), reply.text("environment.slug")};
 }
 
 // Reads a count that may come as a number or, as OTLP/JSON has it, as a string.
-inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
+WAGGLE_COLD std::uint64_t count_in(const ReplyReader& reply, const std::string& path) {
   std::string digits = reply.text(path);
   if (digits.empty()) digits = reply.whole_number(path);
   const bool is_count = digits.find_first_not_of("0123456789") == digits.npos;
@@ -169,10 +192,10 @@ inline std::uint64_t count_in(const ReplyReader& reply, const std::string& path)
 }
 
 // Returns the first of an object's texts under these names that is not empty.
-inline std::string text_in(const ReplyReader& reply, const std::string& object,
-                           std::initializer_list<const char*> names) {
+WAGGLE_COLD std::string text_in(const ReplyReader& reply, const std::string& object,
+                                std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    std::string words = reply.text(object + name);
+    std::string words = reply.text(joined({object, name}));
     if (!words.empty()) return words;
   }
   return {};
@@ -180,24 +203,24 @@ inline std::string text_in(const ReplyReader& reply, const std::string& object,
 
 // Returns the words of an error under any of the names that servers and proxies use; of one that is
 // an object of its own and has none, the code.
-inline std::string message_in(const ReplyReader& reply, const std::string& object) {
+WAGGLE_COLD std::string message_in(const ReplyReader& reply, const std::string& object) {
   std::string words =
       text_in(reply, object, {"message", "errorMessage", "error", "detail", "title"});
-  const std::string error = object + "error.";
+  const std::string error = joined({object, "error."});
   if (words.empty()) {
     words =
         text_in(reply, error,
                 {"message", "errorMessage", "reason", "detail", "title", "status", "code", "type"});
   }
-  const std::string code = reply.whole_number(error + "code");
-  return words.empty() && !code.empty() ? "code " + code : words;
+  const std::string code = reply.whole_number(joined({error, "code"}));
+  return words.empty() && !code.empty() ? joined({"code ", code}) : words;
 }
 
 // Reads a reply's body: ExportTraceServiceResponse, google.rpc.Status, another object with an error
 // in it, or plain text, as it is or as a JSON string.
 inline OtlpReply read_reply(std::string_view body) {
   ReplyReader reply;
-  if (!nlohmann::json::sax_parse(body, &reply)) return {0, printable(body)};
+  if (!hear(body, reply)) return {0, printable(body)};
   if (reply.is_text()) return {0, reply.text("")};
   if (!reply.has_partial_success()) return {0, message_in(reply, "")};
   return {count_in(reply, "partialSuccess.rejectedSpans"), message_in(reply, "partialSuccess.")};

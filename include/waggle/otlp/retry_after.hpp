@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "waggle/api/trace_state_members.hpp"
+#include "waggle/core/config.hpp"
 #include "waggle/sdk/deadline.hpp"
 
 namespace waggle {
@@ -133,7 +134,7 @@ class HttpDateReader {
     time_.year = digits(4);
   }
 
-  void read_clock() noexcept {
+  WAGGLE_COLD void read_clock() noexcept {
     time_.hour = digits(2);
     skip(":");
     time_.minute = digits(2);
@@ -150,13 +151,13 @@ class HttpDateReader {
     }
   }
 
-  void skip(std::string_view expected) noexcept {
+  WAGGLE_COLD void skip(std::string_view expected) noexcept {
     if (rest_.substr(0, expected.size()) != expected) return give_up();
     rest_.remove_prefix(expected.size());
   }
 
   // Reads exactly `count` digits.
-  int digits(std::size_t count) noexcept {
+  WAGGLE_COLD int digits(std::size_t count) noexcept {
     int number = 0;
     for (; count != 0; --count) {
       const char digit = rest_.empty() ? '\0' : rest_.front();
@@ -172,7 +173,7 @@ class HttpDateReader {
 
   // Reads one of `names` and returns its index.
   template <std::size_t Count>
-  int name(const std::array<std::string_view, Count>& names) noexcept {
+  WAGGLE_COLD int name(const std::array<std::string_view, Count>& names) noexcept {
     int index = 0;
     for (const std::string_view candidate : names) {
       if (rest_.substr(0, candidate.size()) == candidate) {

@@ -13,6 +13,7 @@
 #include "waggle/pipeline/verdict.hpp"
 #include "waggle/sdk/diagnostics.hpp"
 #include "waggle/sdk/exporter.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -35,7 +36,7 @@ class ExporterCalls {
       if (!pass(kInExporter, kOurs)) break;
       if (result.delivered) continue;
       verdict = lost(batch, DropReason::ExporterFailed);
-      diagnostics.once("exporter", "an exporter failed: " + result.reason);
+      diagnostics.once("exporter", joined({"an exporter failed: ", result.reason}));
     }
     return verdict;
   }

@@ -9,10 +9,12 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/random.hpp"
 #include "waggle/core/version.hpp"
 #include "waggle/pipeline/ledger.hpp"
 #include "waggle/sdk/finished_span.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/stats.hpp"
 
 namespace waggle {
@@ -22,9 +24,9 @@ namespace detail {
 // Writes one report at a time; it stands for the same losses until it has arrived.
 class LossReport {
  public:
-  LossReport() {
+  WAGGLE_COLD LossReport() {
     for (std::size_t index = 0; index < kDropReasonCount; ++index) {
-      keys_[index] = "waggle.lost_spans." + std::string(to_string(static_cast<DropReason>(index)));
+      keys_[index] = joined({"waggle.lost_spans.", to_string(static_cast<DropReason>(index))});
     }
   }
 

@@ -5,14 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "waggle/collect/field_names.hpp"
+#include "waggle/core/config.hpp"
 #include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/diagnostics.hpp"
 #include "waggle/sdk/finished_span.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -55,11 +57,12 @@ class SpanRemarks {
     if (span.dropped_links != 0) tell_limit("links", span);
   }
 
-  void tell_limit(const char* what, const FinishedSpan& span) {
-    if (!told_.insert(what).second) return;
-    diagnostics_.always(std::string("some ") + what + " of span \"" + std::string(span.name) +
-                        "\" were discarded, for a limit or an empty key; the span counts them, and "
-                        "this is said once");
+  WAGGLE_COLD void tell_limit(const char* what, const FinishedSpan& span) {
+    constexpr const char* kWhy =
+        "\" were discarded, for a limit or an empty key; the span counts them, and "
+        "this is said once";
+    if (!remember(told_, what)) return;
+    diagnostics_.always(joined({"some ", what, " of span \"", span.name, kWhy}));
   }
 
   void tell_fields(const FinishedSpan& span) {
@@ -68,16 +71,17 @@ class SpanRemarks {
     }
   }
 
-  void tell_field(std::string_view key) {
-    if (told_.size() >= kMostNames || !told_.emplace(key).second) return;
-    diagnostics_.always("the attribute \"" + std::string(key) +
-                        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
-                        "same, and this is said once");
+  WAGGLE_COLD void tell_field(std::string_view key) {
+    constexpr const char* kWhat =
+        "\" overwrites a field that Honeycomb makes itself; it is sent all the "
+        "same, and this is said once";
+    if (told_.size() >= kMostNames || !remember(told_, key)) return;
+    diagnostics_.always(joined({"the attribute \"", key, kWhat}));
   }
 
   Diagnostics& diagnostics_;
   const bool is_for_honeycomb_;
-  std::set<std::string> told_;
+  std::vector<std::string> told_;
 };
 
 }  // namespace detail

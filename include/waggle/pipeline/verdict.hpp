@@ -7,6 +7,7 @@
 
 #include "waggle/sdk/completes.hpp"
 #include "waggle/sdk/diagnostics.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/stats.hpp"
 
 namespace waggle {
@@ -15,7 +16,7 @@ namespace detail {
 
 // Writes "1 span", "2 spans".
 inline std::string count_of_spans(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " span" : " spans");
+  return joined({std::to_string(count), count == 1 ? " span" : " spans"});
 }
 
 struct Verdict {
@@ -32,7 +33,7 @@ struct Verdict {
 
 // Returns what tells a verdict's trouble from others, of which each is told once.
 inline std::string kind_of(const Verdict& verdict) {
-  if (verdict.dropped != 0) return "send " + std::string(to_string(verdict.reason));
+  if (verdict.dropped != 0) return joined({"send ", to_string(verdict.reason)});
   if (verdict.rejected != 0) return "rejected";
   return verdict.spans() == 0 ? "retry" : "warning";
 }
@@ -40,7 +41,7 @@ inline std::string kind_of(const Verdict& verdict) {
 // Says for a person what happened.
 inline std::string text_of(const Verdict& verdict) {
   if (verdict.dropped == 0) return verdict.message;
-  return "lost " + count_of_spans(verdict.dropped) + ": " + verdict.message;
+  return joined({"lost ", count_of_spans(verdict.dropped), ": ", verdict.message});
 }
 
 // Tells it, once a kind. Without memory for that it stays untold.

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/sampler.hpp"
 
 namespace waggle {
@@ -47,9 +48,10 @@ class ParentBasedSampler final : public Sampler {
   }
 
   std::string description() const override {
-    return "ParentBased{root=" + root_->description() +
-           ",remoteParentSampled=" + described(remote_sampled_, "AlwaysOnSampler") +
-           ",remoteParentNotSampled=" + described(remote_not_sampled_, "AlwaysOffSampler") + "}";
+    return detail::joined(
+        {"ParentBased{root=", root_->description(),
+         ",remoteParentSampled=", described(remote_sampled_, "AlwaysOnSampler"),
+         ",remoteParentNotSampled=", described(remote_not_sampled_, "AlwaysOffSampler"), "}"});
   }
 
  private:

@@ -3,12 +3,15 @@
 #ifndef WAGGLE_SDK_DIAGNOSTICS_HPP
 #define WAGGLE_SDK_DIAGNOSTICS_HPP
 
+#include <algorithm>
 #include <cstdio>
 #include <mutex>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/sdk/completes.hpp"
 
 namespace waggle {
@@ -17,6 +20,18 @@ inline namespace abi1 {
 // Takes a message; `user` is what was given beside it. Must not throw. Called from the collector's
 // thread and from start().
 using MessageHandler = void (*)(std::string_view message, void* user);
+
+namespace detail {
+
+// Adds `text` to what was told already; false if it is among that. Meant for a few.
+WAGGLE_COLD bool remember(std::vector<std::string>& told, std::string_view text) {
+  std::string copy(text);
+  if (std::find(told.begin(), told.end(), copy) != told.end()) return false;
+  told.push_back(std::move(copy));
+  return true;
+}
+
+}  // namespace detail
 
 // Tells each kind of trouble once, so that a server that is down for a day is one line in the log.
 class Diagnostics {
@@ -29,7 +44,7 @@ class Diagnostics {
   void once(std::string_view kind, std::string_view message) noexcept {
     const std::lock_guard<std::mutex> lock(mutex_);
     bool is_new = true;
-    detail::completes([&] { is_new = told_.emplace(kind).second; });
+    detail::completes([&] { is_new = detail::remember(told_, kind); });
     if (is_new) handler_(message, user_);
   }
 
@@ -44,7 +59,7 @@ class Diagnostics {
   }
 
   std::mutex mutex_;
-  std::set<std::string> told_;
+  std::vector<std::string> told_;
   MessageHandler handler_;
   void* user_;
 };

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "waggle/core/config.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 
@@ -23,16 +25,16 @@ struct ResourceAttribute {
 class Resource {
  public:
   // Sets an attribute; a later value replaces an earlier one of the same key.
-  void set(std::string_view key, std::string_view text) {
+  WAGGLE_COLD void set(std::string_view key, std::string_view text) {
     at(key) = {std::string(key), std::string(text), 0, false};
   }
-  void set(std::string_view key, std::int64_t number) {
+  WAGGLE_COLD void set(std::string_view key, std::int64_t number) {
     at(key) = {std::string(key), {}, number, true};
   }
 
   // Takes over every attribute of `newer`, whose values win, also empty ones (OpenTelemetry,
   // Resource Merge). Its schema URL wins if it has one.
-  void merge(const Resource& newer) {
+  WAGGLE_COLD void merge(const Resource& newer) {
     for (const ResourceAttribute& attribute : newer.attributes_) at(attribute.key) = attribute;
     if (!newer.schema_url_.empty()) schema_url_ = newer.schema_url_;
   }

@@ -8,8 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/otlp_destination.hpp"
 #include "waggle/setup/api_key.hpp"
 #include "waggle/setup/endpoint.hpp"
@@ -39,7 +41,7 @@ constexpr const char* kKeyHeader = "x-honeycomb-team";
 constexpr const char* kDatasetHeader = "x-honeycomb-dataset";
 
 // Returns what is sent under that name, empty if nothing is.
-inline std::string value_of(const HeaderList& headers, std::string_view name) {
+WAGGLE_COLD std::string value_of(const HeaderList& headers, std::string_view name) {
   for (const auto& header : headers) {
     if (equals_ignoring_case(header.first, name)) return header.second;
   }
@@ -60,7 +62,7 @@ class DestinationRules {
   DestinationRules(const Config& config, const Environment& environment, bool has_terminal)
       : config_(config), environment_(environment), has_terminal_(has_terminal) {}
 
-  Destination decide() {
+  WAGGLE_COLD Destination decide() {
     if (!config_.api_key.empty() || !config_.endpoint.empty()) {
       by_code();
     } else if (!config_.exporters.empty()) {
@@ -73,7 +75,7 @@ class DestinationRules {
   }
 
  private:
-  void by_code() {
+  WAGGLE_COLD void by_code() {
     const Said endpoint{config_.endpoint, "code"};
     Target target = endpoint ? Target{traces_url(endpoint.value), endpoint} : honeycomb_target();
     Said key{config_.api_key, "code"};
@@ -86,7 +88,7 @@ class DestinationRules {
     list_headers(config_.headers, "code");
   }
 
-  void by_environment() {
+  WAGGLE_COLD void by_environment() {
     const TraceExporters exporters = TraceExporters::of(environment_, result_.report);
     const Said key = key_of_environment();
     if (exporters.is_none()) {
@@ -104,13 +106,13 @@ class DestinationRules {
     result_.draws_traces |= exporters.console;
   }
 
-  Said key_of_environment() const noexcept {
+  WAGGLE_COLD Said key_of_environment() const noexcept {
     return environment_.first_of({"HONEYCOMB_TRACES_APIKEY", "HONEYCOMB_TRACES_API_KEY",
                                   "HONEYCOMB_API_KEY", "LIBHONEY_API_KEY"});
   }
 
   // OpenTelemetry's endpoint may choose the region, but never take the key elsewhere.
-  Target honeycomb_target() const {
+  WAGGLE_COLD Target honeycomb_target() const {
     if (const Said said =
             environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT"})) {
       return {honeycomb_traces_url(said.value), said};
@@ -123,7 +125,7 @@ class DestinationRules {
     return {"https://api.honeycomb.io/v1/traces", {}};
   }
 
-  Target opentelemetry_target(bool has_default) const {
+  WAGGLE_COLD Target opentelemetry_target(bool has_default) const {
     if (const Said said = environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"})) {
       return {verbatim_url(said.value), said};
     }
@@ -133,37 +135,38 @@ class DestinationRules {
     return {has_default ? "http://localhost:4318/v1/traces" : "", {}};
   }
 
-  void honeycomb(const Said& key, Target target) {
+  WAGGLE_COLD void honeycomb(const Said& key, Target target) {
     otlp(std::move(target));
     result_.otlp.is_honeycomb = true;
     key_said_by_ = key.by;
     const std::string_view clean = without_blanks(key.value);
     if (!is_sendable_key(clean)) {
-      error(speaker(key, "api_key") +
-            " holds characters that no key of Honeycomb's has; copy it once more");
+      error(joined({speaker(key, "api_key"),
+                    " holds characters that no key of Honeycomb's has; copy it once more"}));
       return;
     }
     add_header(kKeyHeader, std::string(clean));
   }
 
-  void otlp(Target target) {
+  WAGGLE_COLD void otlp(Target target) {
     choose(DestinationKind::Otlp, nullptr);
     result_.otlp.url = std::move(target.url);
     result_.report.add("endpoint", without_user(result_.otlp.url), target.said.by);
     const UrlParts url = UrlParts::of(result_.otlp.url);
     if (!url.is_valid) {
-      error(speaker(target.said, "endpoint") + ": " + in_quotes(without_user(target.said.value)) +
-            " is not a URL such as https://api.honeycomb.io or http://localhost:4318");
+      error(joined({speaker(target.said, "endpoint"), ": ",
+                    in_quotes(without_user(target.said.value)),
+                    " is not a URL such as https://api.honeycomb.io or http://localhost:4318"}));
     }
     if (url.port == "4317") {
-      warn(speaker(target.said, "endpoint") +
-           " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318");
+      warn(joined({speaker(target.said, "endpoint"),
+                   " names port 4317, which is gRPC's; waggle speaks HTTP, for which it is 4318"}));
     }
     result_.otlp.is_honeycomb = url.is_honeycomb();
     result_.otlp.compress = !url.is_loopback();
   }
 
-  void add_headers_of_environment() {
+  WAGGLE_COLD void add_headers_of_environment() {
     const Said said =
         environment_.first_of({"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"});
     if (!said) return;
@@ -172,9 +175,9 @@ class DestinationRules {
     for (auto& header : headers) {
       const bool is_key = equals_ignoring_case(header.first, kKeyHeader);
       if (is_key && !UrlParts::of(result_.otlp.url).is_honeycomb()) {
-        warn(std::string(said.by) +
-             ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
-             "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere");
+        warn(joined({said.by,
+                     ": x-honeycomb-team was left out, since the endpoint is not Honeycomb's; set "
+                     "HONEYCOMB_API_KEY and HONEYCOMB_API_ENDPOINT to send it elsewhere"}));
         continue;
       }
       add_header(header.first, std::move(header.second));
@@ -182,24 +185,23 @@ class DestinationRules {
     key_said_by_ = said.by;
   }
 
-  void add_header(const std::string& name, std::string value) {
+  WAGGLE_COLD void add_header(const std::string& name, std::string value) {
     const UrlParts url = UrlParts::of(result_.otlp.url);
     const bool is_key = equals_ignoring_case(name, kKeyHeader);
     if (!is_header_name(name) || !is_header_value(value)) {
-      error("a header's name or value cannot be sent: " +
-            (is_header_name(name) ? name : std::string("(bad name)")));
+      error(joined({"a header's name or value cannot be sent: ",
+                    is_header_name(name) ? name : std::string_view("(bad name)")}));
     } else if (is_key && url.is_valid && !url.is_encrypted() && !url.is_loopback()) {
-      error("refusing to send the API key over plain http to " + std::string(url.host) +
-            "; use https");
+      error(joined({"refusing to send the API key over plain http to ", url.host, "; use https"}));
     } else {
-      result_.otlp.headers.emplace_back(name, std::move(value));
+      result_.otlp.headers.push_back({name, std::move(value)});
     }
   }
 
   std::string header(std::string_view name) const { return value_of(result_.otlp.headers, name); }
 
   // Once all headers are known: a classic key's dataset goes with it, and what is wrong is told.
-  void look_at_key() {
+  WAGGLE_COLD void look_at_key() {
     const std::string key = header(kKeyHeader);
     Said dataset{config_.dataset, "code"};
     if (!dataset) {
@@ -209,8 +211,8 @@ class DestinationRules {
     const bool lacks_dataset = is_classic(key) && header(kDatasetHeader).empty();
     if (lacks_dataset && dataset) add_header(kDatasetHeader, std::string(dataset.value));
     if (!key.empty()) {
-      const std::string name(shape_of(key).name);
-      result_.report.add("api_key", masked(key) + " (" + name + ")", key_said_by_);
+      const std::string shown = joined({masked(key), " (", shape_of(key).name, ")"});
+      result_.report.add("api_key", shown, key_said_by_);
     }
     if (lacks_dataset && dataset) result_.report.add("dataset", dataset.value, dataset.by);
     const UrlParts url = UrlParts::of(result_.otlp.url);
@@ -222,13 +224,12 @@ class DestinationRules {
     remark_on_honeycomb({url.host, {key, key_said_by_}, dataset, sends_dataset}, result_.report);
   }
 
-  void nobody_said() {
+  WAGGLE_COLD void nobody_said() {
     const Said endpoint =
         environment_.first_of({"HONEYCOMB_TRACES_ENDPOINT", "HONEYCOMB_TRACES_API_ENDPOINT",
                                "HONEYCOMB_API_ENDPOINT", "LIBHONEY_API_HOST"});
     if (endpoint) {
-      warn(std::string(endpoint.by) +
-           " is set and HONEYCOMB_API_KEY is not: nothing is sent there");
+      warn(joined({endpoint.by, " is set and HONEYCOMB_API_KEY is not: nothing is sent there"}));
     }
     if (has_terminal_) return choose(DestinationKind::Terminal, "default");
     choose(DestinationKind::Nowhere, "default");
@@ -236,7 +237,7 @@ class DestinationRules {
   }
 
   // Says so too, unless the endpoint is to say it.
-  void choose(DestinationKind kind, const char* by) {
+  WAGGLE_COLD void choose(DestinationKind kind, const char* by) {
     constexpr const char* kNames[] = {"nowhere", "drawn on stderr", "", "Config::exporters"};
     result_.kind = kind;
     result_.draws_traces = kind == DestinationKind::Terminal;
@@ -244,9 +245,9 @@ class DestinationRules {
   }
 
   // Names alone: a value may be a secret.
-  void list_headers(const HeaderList& headers, const char* by) {
+  WAGGLE_COLD void list_headers(const HeaderList& headers, const char* by) {
     std::string names;
-    for (const auto& header : headers) names += (names.empty() ? "" : ", ") + header.first;
+    for (const auto& header : headers) names += joined({names.empty() ? "" : ", ", header.first});
     if (!names.empty()) result_.report.add("headers", names, by);
   }
 

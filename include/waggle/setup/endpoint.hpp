@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/header_lines.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -22,7 +24,7 @@ struct UrlParts {
   bool has_user = false;
   bool is_valid = false;
 
-  static UrlParts of(std::string_view url) noexcept {
+  WAGGLE_COLD static UrlParts of(std::string_view url) noexcept {
     UrlParts parts;
     const std::size_t scheme_end = url.find("://");
     if (scheme_end == url.npos) return parts;
@@ -46,9 +48,7 @@ struct UrlParts {
 
   // Returns what all addresses on that server begin with.
   std::string origin() const {
-    std::string text(scheme);
-    text.append("://").append(host);
-    return port.empty() ? text : text.append(":").append(port);
+    return joined({scheme, "://", host, port.empty() ? "" : ":", port});
   }
 
   bool is_encrypted() const noexcept { return equals_ignoring_case(scheme, "https"); }
@@ -67,52 +67,51 @@ struct UrlParts {
 
 // Takes a URL as people write it: api.honeycomb.io:443 as well, which Honeycomb's documentation
 // gives for gRPC.
-inline std::string with_scheme(std::string_view url) {
+WAGGLE_COLD std::string with_scheme(std::string_view url) {
   const bool lacks_scheme = url.find("://") == url.npos && url.find("honeycomb.io") != url.npos;
-  return (lacks_scheme ? "https://" : "") + std::string(without_blanks(url));
+  return joined({lacks_scheme ? "https://" : "", without_blanks(url)});
 }
 
 // Returns the user interface that belongs to an API server: ui.eu1.honeycomb.io to
 // api.eu1.honeycomb.io, and the one of the US to a proxy.
-inline std::string user_interface_of(const UrlParts& url) {
+WAGGLE_COLD std::string user_interface_of(const UrlParts& url) {
   constexpr std::string_view kApi = "api.";
   const bool is_api = url.is_honeycomb() && url.host.substr(0, kApi.size()) == kApi;
-  return "https://ui." + std::string(is_api ? url.host.substr(kApi.size()) : "honeycomb.io");
+  return joined({"https://ui.", is_api ? url.host.substr(kApi.size()) : "honeycomb.io"});
 }
 
 // Appends v1/traces to a base URL, unless it is there (OpenTelemetry, OTLP Exporter, Endpoint
 // URLs).
-inline std::string traces_url(std::string_view base) {
+WAGGLE_COLD std::string traces_url(std::string_view base) {
   std::string url = with_scheme(base);
   constexpr std::string_view kPath = "v1/traces";
   const std::size_t end = url.find_last_not_of('/');
   url.resize(end == url.npos ? 0 : end + 1);
   const bool has_path =
       url.size() > kPath.size() && url.compare(url.size() - kPath.size(), kPath.npos, kPath) == 0;
-  return has_path ? url : url + "/" + std::string(kPath);
+  return has_path ? url : joined({url, "/", kPath});
 }
 
 // Takes an endpoint that is for traces already as it is; one without any path means the root
 // (OpenTelemetry, as above).
-inline std::string verbatim_url(std::string_view endpoint) {
+WAGGLE_COLD std::string verbatim_url(std::string_view endpoint) {
   const std::string url = with_scheme(endpoint);
   const bool is_bare = UrlParts::of(url).is_valid && !UrlParts::of(url).has_path;
-  return is_bare ? url + "/" : url;
+  return is_bare ? joined({url, "/"}) : url;
 }
 
 // Honeycomb's distributions take theirs as it is too, but to its root nobody means to post.
-inline std::string honeycomb_traces_url(std::string_view endpoint) {
+WAGGLE_COLD std::string honeycomb_traces_url(std::string_view endpoint) {
   const std::string url = with_scheme(endpoint);
   return UrlParts::of(url).has_path ? url : traces_url(url);
 }
 
 // Returns a URL without a user's name and password.
-inline std::string without_user(std::string_view url) {
+WAGGLE_COLD std::string without_user(std::string_view url) {
   const UrlParts parts = UrlParts::of(url);
   if (!parts.has_user) return url.find('@') == url.npos ? std::string(url) : "***";
   const std::size_t user = parts.scheme.size() + 3;
-  std::string text(url.substr(0, user));
-  return text.append("***@").append(url.substr(url.find('@', user) + 1));
+  return joined({url.substr(0, user), "***@", url.substr(url.find('@', user) + 1)});
 }
 
 // Hosts that are taken for API servers of Honeycomb's, and which one is meant.

@@ -19,12 +19,14 @@
 #include "waggle/collect/scope_table.hpp"
 #include "waggle/collect/spill_pool.hpp"
 #include "waggle/collect/thread_registry.hpp"
+#include "waggle/core/config.hpp"
 #include "waggle/core/hub.hpp"
 #include "waggle/pipeline/collector_sleep.hpp"
 #include "waggle/pipeline/driver.hpp"
 #include "waggle/pipeline/ledger.hpp"
 #include "waggle/sampling/parent_based_sampler.hpp"
 #include "waggle/sdk/completes.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/module_pin.hpp"
 
 namespace waggle {
@@ -56,7 +58,7 @@ class Engine {
   CollectorSleep& sleep() noexcept { return sleep_; }
 
   // Opens a session and tells its number; says why it cannot, or returns null.
-  const char* open(Session session, std::uint32_t& number) {
+  WAGGLE_COLD const char* open(Session session, std::uint32_t& number) {
     if (is_forked()) return "tracing cannot be started in the child of a fork yet";
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool is_others = waggle_abi1_hub.owner != nullptr && waggle_abi1_hub.owner != this;
@@ -118,7 +120,7 @@ class Engine {
   // Ends a session, 0 stands for any; false if something had to be given up. Does nothing the
   // second time, and in a fork's child. While another thread ends it, this one waits: the end of
   // the program must not overtake a shutdown.
-  bool close(std::uint32_t number, Deadline deadline) {
+  WAGGLE_COLD bool close(std::uint32_t number, Deadline deadline) {
     if (is_forked()) return false;
     std::unique_lock<std::mutex> lock(mutex_);
     closed_.wait_until(lock, deadline.at(), [this] { return !is_closing_; });
@@ -178,7 +180,7 @@ class Engine {
   }
 
   // Says at the end what was lost since start(), by reason.
-  void tell_losses(Diagnostics& diagnostics) const {
+  WAGGLE_COLD void tell_losses(Diagnostics& diagnostics) const {
     const Stats now = stats();
     std::uint64_t sum = 0;
     std::string reasons;
@@ -187,17 +189,17 @@ class Engine {
       const std::uint64_t count = now.dropped[index] - lost_before_.dropped[index];
       if (count == 0 || reason == DropReason::Filtered) continue;
       sum += count;
-      reasons.append(reasons.empty() ? "" : ", ").append(to_string(reason));
-      reasons.append(" ").append(std::to_string(count));
+      reasons +=
+          joined({reasons.empty() ? "" : ", ", to_string(reason), " ", std::to_string(count)});
     }
-    if (sum != 0) diagnostics.always("lost " + count_of_spans(sum) + ": " + reasons);
+    if (sum != 0) diagnostics.always(joined({"lost ", count_of_spans(sum), ": ", reasons}));
   }
 
   // The module stays, the child of a fork is quiet, and the end of the program flushes. The exit
   // hook is registered anew each time: it has to run before the clean-up of OpenSSL, which may have
   // been loaded since; what runs twice does nothing the second time. Says why it cannot, or returns
   // null.
-  const char* prepare_process() noexcept {
+  WAGGLE_COLD const char* prepare_process() noexcept {
     constexpr const char* kNoHook = "no memory to prepare for the end of the program";
     if (std::atexit(&Engine::on_exit) != 0) return kNoHook;
     if (is_prepared_) return nullptr;
@@ -227,7 +229,7 @@ class Engine {
     }
   }
 
-  void fill_hub() noexcept {
+  WAGGLE_COLD void fill_hub() noexcept {
     Hub& hub = waggle_abi1_hub;
     hub.acquire_thread = [](Hub& asking, ThreadState*& slot) noexcept {
       return self()->threads_.acquire(asking, slot);
@@ -249,7 +251,7 @@ class Engine {
     threads_.count_drop(is_stale && is_forked() ? DropReason::Forked : reason);
   }
 
-  bool attach(Hub& follower) {
+  WAGGLE_COLD bool attach(Hub& follower) {
     const std::lock_guard<std::mutex> lock(mutex_);
     Hub* last = &waggle_abi1_hub;
     while (last->next_follower != nullptr && last != &follower) last = last->next_follower;

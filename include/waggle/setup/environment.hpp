@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/header_lines.hpp"
 
 namespace waggle {
@@ -38,13 +39,13 @@ class Environment {
       : variables_(variables) {}
 
   // Takes down this process's variables.
-  static Environment read() {
+  WAGGLE_COLD static Environment read() {
     Environment environment;
     for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
       const std::string_view text(*entry);
       const std::size_t equals = text.find('=');
       if (equals == text.npos || !is_tracings(text.substr(0, equals))) continue;
-      environment.variables_.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+      environment.add(text.substr(0, equals), text.substr(equals + 1));
     }
     return environment;
   }
@@ -56,7 +57,7 @@ class Environment {
 
   // Returns a variable's value, empty if it is unset. The first of two of one name counts, as with
   // getenv.
-  std::string_view value(std::string_view name) const noexcept {
+  WAGGLE_COLD std::string_view value(std::string_view name) const noexcept {
     for (const auto& variable : variables_) {
       if (variable.first == name) return without_blanks(variable.second);
     }
@@ -64,7 +65,7 @@ class Environment {
   }
 
   // Returns the first of these that is set.
-  Said first_of(VariableNames names) const noexcept {
+  WAGGLE_COLD Said first_of(VariableNames names) const noexcept {
     for (const char* name : names) {
       const std::string_view text = value(name);
       if (!text.empty()) return {text, name};
@@ -73,6 +74,11 @@ class Environment {
   }
 
  private:
+  void add(std::string_view name, std::string_view value) {
+    std::pair<std::string, std::string> variable(name, value);
+    variables_.push_back(std::move(variable));
+  }
+
   static bool is_tracings(std::string_view name) noexcept {
     for (std::string_view prefix : {"OTEL_", "HONEYCOMB_", "LIBHONEY_"}) {
       if (name.substr(0, prefix.size()) == prefix) return true;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/api_key.hpp"
 #include "waggle/setup/endpoint.hpp"
 #include "waggle/setup/environment.hpp"
@@ -16,9 +18,9 @@ inline namespace abi1 {
 namespace detail {
 
 // Names who said something, for a sentence.
-inline std::string speaker(const Said& said, const char* option) {
+WAGGLE_COLD std::string speaker(const Said& said, const char* option) {
   const bool is_code = std::string_view(said.by) == "code";
-  return is_code ? std::string("Config::") + option : std::string(said.by);
+  return is_code ? joined({"Config::", option}) : std::string(said.by);
 }
 
 // How spans reach Honeycomb.
@@ -29,34 +31,34 @@ struct HoneycombUse {
   bool sends_dataset = false;
 };
 
-inline void remark_on_host(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_host(const HoneycombUse& use, SetupReport& report) {
   const std::string_view meant = host_meant(use.host);
   if (meant.empty()) return;
-  report.warn(std::string(use.host) + " is not an API server of Honeycomb's; " +
-              std::string(meant) +
-              " may be meant (US: api.honeycomb.io, EU: api.eu1.honeycomb.io)");
+  report.warn(joined({use.host, " is not an API server of Honeycomb's; ", meant,
+                      " may be meant (US: api.honeycomb.io, EU: api.eu1.honeycomb.io)"}));
 }
 
-inline void remark_on_key(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_key(const HoneycombUse& use, SetupReport& report) {
   if (!use.key) {
     report.warn("no API key: Honeycomb refuses spans without one; set HONEYCOMB_API_KEY");
     return;
   }
   const std::string_view problem = shape_of(use.key.value).problem;
-  if (!problem.empty()) report.warn(speaker(use.key, "api_key") + " " + std::string(problem));
+  if (!problem.empty()) report.warn(joined({speaker(use.key, "api_key"), " ", problem}));
 }
 
-inline void remark_on_dataset(const HoneycombUse& use, SetupReport& report) {
+WAGGLE_COLD void remark_on_dataset(const HoneycombUse& use, SetupReport& report) {
   if (!use.key) return;
   const bool needs_one = is_classic(use.key.value);
   if (needs_one && !use.sends_dataset) {
-    report.warn(speaker(use.key, "api_key") +
+    report.warn(
+        joined({speaker(use.key, "api_key"),
                 " is a classic key, and Honeycomb refuses spans that name no dataset beside it; "
-                "set HONEYCOMB_DATASET");
+                "set HONEYCOMB_DATASET"}));
   }
   if (!needs_one && use.dataset) {
-    report.warn(speaker(use.dataset, "dataset") +
-                " is not used: with this key the service's name is the dataset's");
+    report.warn(joined({speaker(use.dataset, "dataset"),
+                        " is not used: with this key the service's name is the dataset's"}));
   }
 }
 

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <string>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/hub.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -16,13 +18,13 @@ namespace detail {
 
 // Names the ABIs that are in this program besides its own, "2, 3"; empty if there is none. Sees the
 // program and the libraries that it was linked with, or opened with RTLD_GLOBAL.
-inline std::string other_abis() {
+WAGGLE_COLD std::string other_abis() {
   constexpr std::uint32_t kHighest = 9;
   std::string numbers;
   for (std::uint32_t abi = 1; abi <= kHighest; ++abi) {
-    const std::string symbol = "waggle_abi" + std::to_string(abi) + "_hub";
+    const std::string symbol = joined({"waggle_abi", std::to_string(abi), "_hub"});
     if (abi == kAbi || ::dlsym(RTLD_DEFAULT, symbol.c_str()) == nullptr) continue;
-    numbers.append(numbers.empty() ? "" : ", ").append(std::to_string(abi));
+    numbers += joined({numbers.empty() ? "" : ", ", std::to_string(abi)});
   }
   return numbers;
 }

@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/setup/environment.hpp"
 #include "waggle/setup/resource_detection.hpp"
@@ -35,7 +37,7 @@ class ResourceChoice {
 
   // SERVICE_NAME and SERVICE_VERSION are what some of Honeycomb's distributions read; the names are
   // anybody's, so they count only where spans go there.
-  Resource make(bool is_honeycomb, bool takes_remarks) {
+  WAGGLE_COLD Resource make(bool is_honeycomb, bool takes_remarks) {
     if (config_.detect_resource) resource_.merge(detect_resource());
     if (is_honeycomb) take("service.name", {"SERVICE_NAME"});
     if (is_honeycomb) take("service.version", {"SERVICE_VERSION"});
@@ -57,21 +59,21 @@ class ResourceChoice {
     if (resource_.text("service.name") != before) named_by_ = by;
   }
 
-  void take(const char* key, VariableNames names) {
+  WAGGLE_COLD void take(const char* key, VariableNames names) {
     const Said said = environment_.first_of(names);
     if (said) change(said.by, [&] { resource_.set(key, said.value); });
   }
 
-  void take_list() {
+  WAGGLE_COLD void take_list() {
     constexpr const char* kName = "OTEL_RESOURCE_ATTRIBUTES";
     int wrong = 0;
     change(kName, [&] { wrong = parse_resource_attributes(environment_.value(kName), resource_); });
     if (wrong == 0) return;
-    report_.warn(std::string(kName) + ": entry " + std::to_string(wrong) +
-                 " is not of the form key=value, so all of it was left out");
+    report_.warn(joined({kName, ": entry ", std::to_string(wrong),
+                         " is not of the form key=value, so all of it was left out"}));
   }
 
-  void take_code() {
+  WAGGLE_COLD void take_code() {
     change("code", [&] {
       for (const ResourceAttribute& attribute : config_.resource_attributes) {
         if (attribute.is_number) {
@@ -85,13 +87,13 @@ class ResourceChoice {
     if (!config_.resource_schema_url.empty()) resource_.set_schema_url(config_.resource_schema_url);
   }
 
-  void remark_on_name() {
+  WAGGLE_COLD void remark_on_name() {
     constexpr std::string_view kUnknown = "unknown_service";
     const std::string_view name = resource_.text("service.name");
     if (name.substr(0, kUnknown.size()) != kUnknown) return;
-    report_.warn("nobody named the service, so its spans are in the dataset " +
-                 one_line(dataset_of_service(name)) +
-                 "; set OTEL_SERVICE_NAME or Config::service_name");
+    report_.warn(joined({"nobody named the service, so its spans are in the dataset ",
+                         one_line(dataset_of_service(name)),
+                         "; set OTEL_SERVICE_NAME or Config::service_name"}));
   }
 
   const Config& config_;

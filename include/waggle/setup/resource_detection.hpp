@@ -13,7 +13,9 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/version.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/setup/system_files.hpp"
 
@@ -25,12 +27,12 @@ constexpr std::string_view kResourceSchemaUrl = "https://opentelemetry.io/schema
 
 namespace detail {
 
-inline void set_if_known(Resource& resource, std::string_view key, std::string_view text) {
+WAGGLE_COLD void set_if_known(Resource& resource, std::string_view key, std::string_view text) {
   if (!text.empty()) resource.set(key, text);
 }
 
 // Returns the path of the running program, empty if the system does not tell.
-inline std::string executable_path() {
+WAGGLE_COLD std::string executable_path() {
   char path[4096];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof(path));
   std::string_view text(path, size > 0 ? static_cast<std::size_t>(size) : 0);
@@ -45,7 +47,7 @@ inline std::string file_name(std::string_view path) {
 }
 
 // Returns a random UUID (RFC 9562, version 4); empty without random numbers.
-inline std::string random_uuid() {
+WAGGLE_COLD std::string random_uuid() {
   unsigned char bytes[16];
   if (::getrandom(bytes, sizeof(bytes), 0) != static_cast<ssize_t>(sizeof(bytes))) return {};
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
@@ -69,14 +71,14 @@ inline std::string_view architecture_of(std::string_view machine) noexcept {
   return machine;
 }
 
-inline void detect_process(Resource& resource) {
+WAGGLE_COLD void detect_process(Resource& resource) {
   resource.set("process.pid", static_cast<std::int64_t>(::getpid()));
   const std::string path = executable_path();
   set_if_known(resource, "process.executable.name", file_name(path));
   set_if_known(resource, "process.executable.path", path);
 }
 
-inline void detect_host(Resource& resource) {
+WAGGLE_COLD void detect_host(Resource& resource) {
   utsname system{};
   if (::uname(&system) == 0) {
     set_if_known(resource, "host.name", system.nodename);
@@ -87,7 +89,7 @@ inline void detect_host(Resource& resource) {
   set_if_known(resource, "host.id", machine_id(id));
 }
 
-inline void detect_system(Resource& resource) {
+WAGGLE_COLD void detect_system(Resource& resource) {
   constexpr std::size_t kLongest = 16 * 1024;
   resource.set("os.type", "linux");
   std::string text = read_file("/etc/os-release", kLongest);
@@ -97,7 +99,7 @@ inline void detect_system(Resource& resource) {
   set_if_known(resource, "os.description", os_release_value(text, "PRETTY_NAME"));
 }
 
-inline void detect_container(Resource& resource) {
+WAGGLE_COLD void detect_container(Resource& resource) {
   constexpr std::size_t kLongest = 256 * 1024;
   const std::string groups = read_file("/proc/self/cgroup", kLongest);
   std::string_view id = container_id_in_cgroup(groups);
@@ -110,10 +112,10 @@ inline void detect_container(Resource& resource) {
 
 // Returns what every resource has: who made the telemetry, and a name for the service, which is
 // unknown_service:<executable> until somebody gives it one.
-inline Resource default_resource() {
+WAGGLE_COLD Resource default_resource() {
   Resource resource;
   const std::string name = detail::file_name(detail::executable_path());
-  resource.set("service.name", name.empty() ? "unknown_service" : "unknown_service:" + name);
+  resource.set("service.name", detail::joined({"unknown_service", name.empty() ? "" : ":", name}));
   detail::set_if_known(resource, "service.instance.id", detail::random_uuid());
   resource.set("telemetry.sdk.name", "waggle");
   resource.set("telemetry.sdk.language", "cpp");
@@ -124,7 +126,7 @@ inline Resource default_resource() {
 
 // Returns what was found out about this process, its host, its system and its container. Command
 // lines and users are left out: they tell secrets and names.
-inline Resource detect_resource() {
+WAGGLE_COLD Resource detect_resource() {
   Resource resource;
   detail::detect_process(resource);
   detail::detect_host(resource);

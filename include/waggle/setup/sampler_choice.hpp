@@ -8,9 +8,11 @@
 #include <string_view>
 #include <utility>
 
+#include "waggle/core/config.hpp"
 #include "waggle/sampling/parent_based_sampler.hpp"
 #include "waggle/sampling/ratio_sampler.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/settings.hpp"
 
 namespace waggle {
@@ -67,7 +69,7 @@ class SamplerChoice {
         settings_(environment, report),
         is_honeycomb_(is_honeycomb) {}
 
-  std::shared_ptr<const ParentBasedSampler> make() {
+  WAGGLE_COLD std::shared_ptr<const ParentBasedSampler> make() {
     const char* by = "code";
     if (config_.sampler == nullptr && !config_.sample_ratio) by = ask_environment();
     if (config_.sampler == nullptr) {
@@ -75,7 +77,7 @@ class SamplerChoice {
     } else {
       tell_overridden();
     }
-    auto sampler = std::make_shared<const ParentBasedSampler>(
+    auto sampler = std::make_shared<ParentBasedSampler>(
         config_.sampler, config_.remote_parent_sampled, config_.remote_parent_not_sampled);
     report_.add("sampler", sampler->description(), by);
     return sampler;
@@ -84,13 +86,13 @@ class SamplerChoice {
  private:
   // SAMPLE_RATE may be anybody's (a program that plays music has one), so it counts only where
   // Honeycomb is known to be meant.
-  Settings::Found<RateForm> find_rate() const {
+  WAGGLE_COLD Settings::Found<RateForm> find_rate() const {
     return is_honeycomb_ ? settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE", "SAMPLE_RATE"})
                          : settings_.find<RateForm>({"HONEYCOMB_SAMPLE_RATE"});
   }
 
   // Returns who said it.
-  const char* ask_environment() {
+  WAGGLE_COLD const char* ask_environment() {
     const Settings::Found<RateForm> rate = find_rate();
     const char* by = rate.by;
     if (rate.value) {
@@ -98,11 +100,11 @@ class SamplerChoice {
     } else {
       by = ask_opentelemetry();
     }
-    settings_.tell_bad(rate, "a share of " + ratio_text(*config_.sample_ratio));
+    settings_.tell_bad(rate, joined({"a share of ", ratio_text(*config_.sample_ratio)}));
     return by;
   }
 
-  const char* ask_opentelemetry() {
+  WAGGLE_COLD const char* ask_opentelemetry() {
     const auto found = settings_.find<SamplerForm>({"OTEL_TRACES_SAMPLER"});
     settings_.tell_bad(found, "parentbased_always_on");
     config_.sample_ratio = 1.0;
@@ -119,8 +121,8 @@ class SamplerChoice {
     return found.value.value_or(1.0);
   }
 
-  void judge_anew() {
-    const auto sampler = std::make_shared<const RatioSampler>(*config_.sample_ratio);
+  WAGGLE_COLD void judge_anew() {
+    const auto sampler = std::make_shared<RatioSampler>(*config_.sample_ratio);
     for (auto* each : {&config_.remote_parent_sampled, &config_.remote_parent_not_sampled}) {
       if (*each == nullptr) *each = sampler;
     }
@@ -128,7 +130,7 @@ class SamplerChoice {
 
   void tell_overridden() {
     const Settings::Found<RateForm> rate = find_rate();
-    if (rate.value) report_.warn(std::string(rate.by) + " is not used: Config::sampler decides");
+    if (rate.value) report_.warn(joined({rate.by, " is not used: Config::sampler decides"}));
   }
 
   Config& config_;

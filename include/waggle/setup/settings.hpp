@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/environment.hpp"
 #include "waggle/setup/setup_report.hpp"
 #include "waggle/setup/value_forms.hpp"
@@ -35,37 +37,36 @@ class Settings {
   Settings(const Environment& environment, SetupReport& report) noexcept
       : environment_(environment), report_(report) {}
 
-  // What variables say: the first good value and its variable, and the bad ones before it.
-  template <class Form>
-  struct Found {
-    std::optional<typename Form::Value> value;
+  // Which variable holds the first good value, if any does, and which hold bad ones before it.
+  struct Search {
+    const char* form = "";
     const char* by = "default";
+    bool is_found = false;
     std::vector<const char*> bad;
+  };
+
+  // What variables say.
+  template <class Form>
+  struct Found : Search {
+    std::optional<typename Form::Value> value;
   };
 
   template <class Form>
   Found<Form> find(VariableNames names) const {
-    Found<Form> found;
     typename Form::Value value{};
-    for (const char* name : names) {
-      const std::string_view text = environment_.value(name);
-      if (text.empty()) continue;
-      if (Form::read(text, value)) {
-        found.value = std::move(value);
-        found.by = name;
-        break;
-      }
-      found.bad.push_back(name);
-    }
+    const auto read = [](std::string_view text, void* into) {
+      return Form::read(text, *static_cast<typename Form::Value*>(into));
+    };
+    Found<Form> found{look_up(names, Form::kForm, read, &value), {}};
+    if (found.is_found) found.value = std::move(value);
     return found;
   }
 
   // Tells of each bad value, and what is used instead.
-  template <class Form>
-  void tell_bad(const Found<Form>& found, const std::string& used) {
-    for (const char* name : found.bad) {
-      report_.warn(std::string(name) + ": " + in_quotes(environment_.value(name)) + " is not " +
-                   Form::kForm + "; " + used + " is used instead");
+  WAGGLE_COLD void tell_bad(const Search& search, std::string_view used) {
+    for (const char* name : search.bad) {
+      report_.warn(joined({name, ": ", in_quotes(environment_.value(name)), " is not ", search.form,
+                           "; ", used, " is used instead"}));
     }
   }
 
@@ -73,30 +74,51 @@ class Settings {
   template <class Form, class Slot>
   void settle(const char* option, Slot& slot, VariableNames names, typename Form::Value otherwise,
               const char* otherwise_by = "default") {
-    const char* by = "code";
-    if (!is_set(slot)) {
-      Found<Form> found = find<Form>(names);
-      by = found.value ? found.by : otherwise_by;
-      slot = found.value ? std::move(*found.value) : std::move(otherwise);
-      tell_bad(found, Form::show(value_in(slot)) + (found.value ? std::string(" of ") + by : ""));
-    }
-    report_.add(option, Form::show(value_in(slot)), by);
+    if (is_set(slot)) return report_.add(option, Form::show(value_in(slot)), "code");
+    Found<Form> found = find<Form>(names);
+    slot = found.value ? std::move(*found.value) : std::move(otherwise);
+    tell(option, Form::show(value_in(slot)), found, otherwise_by);
   }
 
   // Reads a variable that no option stands for.
-  bool is_true(VariableNames names) {
+  WAGGLE_COLD bool is_true(VariableNames names) {
     const Found<BooleanForm> found = find<BooleanForm>(names);
     tell_bad(found, BooleanForm::show(found.value.value_or(false)));
     return found.value.value_or(false);
   }
 
  private:
+  // What is the same for all forms stands outside the templates, for the compiler's sake.
+  using Read = bool (*)(std::string_view text, void* into);
+
+  WAGGLE_COLD Search look_up(VariableNames names, const char* form, Read read, void* into) const {
+    Search search;
+    search.form = form;
+    for (const char* name : names) {
+      const std::string_view text = environment_.value(name);
+      if (text.empty()) continue;
+      if (read(text, into)) {
+        search.by = name;
+        search.is_found = true;
+        break;
+      }
+      search.bad.push_back(name);
+    }
+    return search;
+  }
+
+  WAGGLE_COLD void tell(const char* option, const std::string& used, const Search& search,
+                        const char* otherwise_by) {
+    tell_bad(search, search.is_found ? joined({used, " of ", search.by}) : used);
+    report_.add(option, used, search.is_found ? search.by : otherwise_by);
+  }
+
   const Environment& environment_;
   SetupReport& report_;
 };
 
 // Settles how a span is cut. What the span's own variables leave open follows the general ones.
-inline void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& settings) {
+WAGGLE_COLD void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& settings) {
   constexpr const char* kCount = "attribute_limits.count";
   constexpr const char* kLength = "attribute_limits.value_length";
   constexpr const char* kDepth = "attribute_limits.value_depth";
@@ -115,7 +137,7 @@ inline void settle_limits(SpanLimits& own, AttributeLimits& general, Settings& s
 }
 
 // Settles how batches are made.
-inline void settle_batches(Config& config, Settings& settings) {
+WAGGLE_COLD void settle_batches(Config& config, Settings& settings) {
   // clang-format off
   settings.settle<DurationForm>("batch_delay", config.batch_delay, {"OTEL_BSP_SCHEDULE_DELAY"}, Milliseconds(1000));
   settings.settle<SizeForm>("batch_spans", config.batch_spans, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, 4096);
@@ -123,7 +145,7 @@ inline void settle_batches(Config& config, Settings& settings) {
 }
 
 // Settles how they are sent. `compresses` is the default, by the server's place.
-inline void settle_sending(Config& config, bool compresses, Settings& settings) {
+WAGGLE_COLD void settle_sending(Config& config, bool compresses, Settings& settings) {
   const Compression compression = compresses ? Compression::Gzip : Compression::Off;
   // clang-format off
   settings.settle<TimeoutForm>("attempt_timeout", config.attempt_timeout, {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}, Milliseconds(10000));
@@ -147,12 +169,11 @@ constexpr UnusedVariable kUnusedVariables[] = {
     {"OTEL_BSP_MAX_QUEUE_SIZE", "Config::memory_limit bounds what waits, in bytes"},
 };
 
-inline void tell_unused(const Environment& environment, SetupReport& report) {
+WAGGLE_COLD void tell_unused(const Environment& environment, SetupReport& report) {
   for (const UnusedVariable& variable : kUnusedVariables) {
     const std::string_view value = environment.value(variable.name);
     if (value.empty()) continue;
-    report.warn(std::string(variable.name) + ": " + in_quotes(value) +
-                " is not used: " + variable.why);
+    report.warn(joined({variable.name, ": ", in_quotes(value), " is not used: ", variable.why}));
   }
 }
 

@@ -10,26 +10,32 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
 // Returns text that can stand in a line: without control characters, and not endless.
-inline std::string one_line(std::string_view text) {
+WAGGLE_COLD std::string one_line(std::string_view text) {
   constexpr std::size_t kLongest = 200;
   std::string line(text.substr(0, kLongest));
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
-  return text.size() > kLongest ? line + "..." : line;
+  if (text.size() > kLongest) line += "...";
+  return line;
 }
 
-inline std::string in_quotes(std::string_view text) { return '"' + one_line(text) + '"'; }
+WAGGLE_COLD std::string in_quotes(std::string_view text) {
+  return joined({"\"", one_line(text), "\""});
+}
 
 // Returns what tells one key from another without giving it away. None has fewer than 20
 // characters.
-inline std::string masked(std::string_view key) {
-  return "***" + std::string(key.size() < 20 ? std::string_view{} : key.substr(key.size() - 3));
+WAGGLE_COLD std::string masked(std::string_view key) {
+  return joined({"***", key.size() < 20 ? std::string_view{} : key.substr(key.size() - 3)});
 }
 
 // Collects while start() makes up its mind. `errors` keep tracing from starting; `warnings` do not.
@@ -46,12 +52,12 @@ struct SetupReport {
 
   void error(std::string text) { errors.push_back(std::move(text)); }
   void warn(std::string text) { warnings.push_back(std::move(text)); }
-  void add(std::string_view option, std::string_view value, std::string_view source) {
+  WAGGLE_COLD void add(std::string_view option, std::string_view value, std::string_view source) {
     lines.push_back({std::string(option), one_line(value), std::string(source)});
   }
 
   // Lays all of it out: three columns, then what is wrong.
-  std::string text() const {
+  WAGGLE_COLD std::string text() const {
     std::size_t option_width = 0;
     std::size_t value_width = 0;
     constexpr std::size_t kWidest = 44;
@@ -61,16 +67,16 @@ struct SetupReport {
     }
     std::string text;
     for (const Line& line : lines) {
-      text += padded(line.option, option_width) + "  " + padded(line.value, value_width) + "  " +
-              line.source + "\n";
+      text += joined({padded(line.option, option_width), "  ", padded(line.value, value_width),
+                      "  ", line.source, "\n"});
     }
-    for (const std::string& error : errors) text += "error: " + error + "\n";
-    for (const std::string& warning : warnings) text += "warning: " + warning + "\n";
+    for (const std::string& error : errors) text += joined({"error: ", error, "\n"});
+    for (const std::string& warning : warnings) text += joined({"warning: ", warning, "\n"});
     return text;
   }
 
  private:
-  static std::string padded(std::string text, std::size_t width) {
+  WAGGLE_COLD static std::string padded(std::string text, std::size_t width) {
     text.resize((std::max)(text.size(), width), ' ');
     return text;
   }

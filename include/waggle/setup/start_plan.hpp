@@ -6,9 +6,11 @@
 #include <memory>
 #include <string>
 
+#include "waggle/core/config.hpp"
 #include "waggle/core/version.hpp"
 #include "waggle/sampling/parent_based_sampler.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/environment.hpp"
@@ -22,7 +24,7 @@ inline namespace abi1 {
 namespace detail {
 
 // Checks what only code can get wrong; the forms of variables see to the rest.
-inline void check(const Config& config, SetupReport& report) {
+WAGGLE_COLD void check(const Config& config, SetupReport& report) {
   constexpr Milliseconds kNone{0};
   constexpr std::size_t kLeastMemory = 256 * 1024;
   const double ratio = config.sample_ratio.value_or(1);
@@ -59,9 +61,12 @@ struct StartPlan {
   }
   bool has_server() const noexcept { return destination.kind == DestinationKind::Otlp; }
   const SetupReport& report() const noexcept { return destination.report; }
-  std::string description() const { return "waggle " WAGGLE_VERSION "\n" + report().text(); }
+  std::string description() const {
+    return joined({"waggle " WAGGLE_VERSION "\n", report().text()});
+  }
 
-  static StartPlan of(Config& config, const Environment& environment, bool has_terminal) {
+  WAGGLE_COLD static StartPlan of(Config& config, const Environment& environment,
+                                  bool has_terminal) {
     StartPlan plan;
     SetupReport before;
     if (Settings(environment, before).is_true({"OTEL_SDK_DISABLED"})) {
@@ -78,7 +83,7 @@ struct StartPlan {
   }
 
  private:
-  void settle(Config& config, const Environment& environment) {
+  WAGGLE_COLD void settle(Config& config, const Environment& environment) {
     SetupReport& report = destination.report;
     Settings settings(environment, report);
     const bool is_honeycomb = destination.otlp.is_honeycomb;
@@ -99,12 +104,12 @@ struct StartPlan {
   }
 
   // What no variable sets.
-  void list_rest(const Config& config) {
+  WAGGLE_COLD void list_rest(const Config& config) {
     const Config untouched;
     const auto add = [this](const char* option, const std::string& value, bool is_default) {
       destination.report.add(option, value, is_default ? "default" : "code");
     };
-    add("memory_limit", std::to_string(config.memory_limit) + " bytes",
+    add("memory_limit", joined({std::to_string(config.memory_limit), " bytes"}),
         config.memory_limit == untouched.memory_limit);
     add("exit_timeout", DurationForm::show(config.exit_timeout),
         config.exit_timeout == untouched.exit_timeout);

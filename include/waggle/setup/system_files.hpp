@@ -9,12 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+
 namespace waggle {
 inline namespace abi1 {
 namespace detail {
 
 // Returns the first `longest` bytes of a file, none if it cannot be read.
-inline std::string read_file(const char* path, std::size_t longest) {
+WAGGLE_COLD std::string read_file(const char* path, std::size_t longest) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "re"), &std::fclose);
   std::string text(file == nullptr ? 0 : longest, '\0');
   if (file != nullptr) text.resize(std::fread(&text[0], 1, longest, file.get()));
@@ -34,7 +36,8 @@ inline bool is_lowercase_hex(std::string_view text) noexcept {
 }
 
 // Returns the value of `key` in the text of /etc/os-release, without its quotes.
-inline std::string_view os_release_value(std::string_view text, std::string_view key) noexcept {
+WAGGLE_COLD std::string_view os_release_value(std::string_view text,
+                                              std::string_view key) noexcept {
   while (!text.empty()) {
     std::string_view value = take_piece(text, '\n');
     if (take_piece(value, '=') != key) continue;
@@ -53,7 +56,7 @@ inline std::string_view machine_id(std::string_view text) noexcept {
 
 // Returns the id in the last part of a cgroup's path: docker-<id>.scope, cri-containerd:<id>, <id>,
 // with 64 hexadecimal digits; or as Amazon's Fargate has it, 32 of them, a dash and a number.
-inline std::string_view container_id_in_path(std::string_view path) noexcept {
+WAGGLE_COLD std::string_view container_id_in_path(std::string_view path) noexcept {
   path.remove_prefix(path.rfind('/') + 1);
   const std::size_t end = path.rfind(".scope");
   if (end != path.npos && end + 6 == path.size()) path = path.substr(0, end);
@@ -79,7 +82,7 @@ inline std::string_view container_id_in_cgroup(std::string_view text) noexcept {
 
 // Returns the container's id by the text of /proc/self/mountinfo: where version 2 of cgroups hides
 // the path, the file that is mounted as /etc/hostname still lies in the container's own folder.
-inline std::string_view container_id_in_mounts(std::string_view text) noexcept {
+WAGGLE_COLD std::string_view container_id_in_mounts(std::string_view text) noexcept {
   while (!text.empty()) {
     std::string_view line = take_piece(text, '\n');
     for (int field = 0; field < 3; ++field) take_piece(line, ' ');

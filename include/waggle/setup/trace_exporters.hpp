@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/environment.hpp"
 #include "waggle/setup/setup_report.hpp"
 
@@ -42,7 +44,7 @@ struct TraceExporters {
   }
 
   // Reads a list of words between commas; one that is not known is told and left out.
-  static TraceExporters of(const Environment& environment, SetupReport& report) {
+  WAGGLE_COLD static TraceExporters of(const Environment& environment, SetupReport& report) {
     constexpr const char* kName = "OTEL_TRACES_EXPORTER";
     TraceExporters exporters;
     std::string_view text = environment.value(kName);
@@ -51,8 +53,8 @@ struct TraceExporters {
       const std::string_view word = without_blanks(text.substr(0, comma));
       text = comma == text.npos ? std::string_view{} : text.substr(comma + 1);
       if (word.empty() || exporters.take(word)) continue;
-      report.warn(std::string(kName) + ": " + in_quotes(word) +
-                  " is none of otlp, console and none, and is left out");
+      report.warn(joined(
+          {kName, ": ", in_quotes(word), " is none of otlp, console and none, and is left out"}));
     }
     return exporters;
   }

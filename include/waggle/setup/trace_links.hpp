@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/trace_link_exporter.hpp"
 #include "waggle/sdk/config.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/otlp_destination.hpp"
 #include "waggle/setup/destination.hpp"
 #include "waggle/setup/endpoint.hpp"
@@ -18,8 +20,8 @@ inline namespace abi1 {
 namespace detail {
 
 // Settles it, and says so if there is nowhere to lead.
-inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Settings& settings,
-                               SetupReport& report) {
+WAGGLE_COLD void settle_trace_links(Config& config, const OtlpDestination& otlp, Settings& settings,
+                                    SetupReport& report) {
   settings.settle<BooleanForm>("trace_links", config.trace_links,
                                {"HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"}, false);
   const bool has_key = otlp.is_honeycomb && !value_of(otlp.headers, kKeyHeader).empty();
@@ -29,13 +31,13 @@ inline void settle_trace_links(Config& config, const OtlpDestination& otlp, Sett
   config.trace_links = false;
 }
 
-inline TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
-                                           std::string_view service_name) {
+WAGGLE_COLD TraceLinkOptions trace_link_options(const OtlpDestination& otlp,
+                                                std::string_view service_name) {
   const UrlParts url = UrlParts::of(otlp.url);
   const std::string key = value_of(otlp.headers, kKeyHeader);
   const std::string dataset = value_of(otlp.headers, kDatasetHeader);
   TraceLinkOptions options;
-  options.auth_url = url.origin() + "/1/auth";
+  options.auth_url = joined({url.origin(), "/1/auth"});
   options.headers = {{kKeyHeader, key}};
   options.pages.user_interface = user_interface_of(url);
   options.pages.dataset = is_classic(key) ? dataset : dataset_of_service(service_name);

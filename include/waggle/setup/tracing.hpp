@@ -10,12 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/exporters/console_exporter.hpp"
 #include "waggle/http/curl_transport.hpp"
 #include "waggle/pipeline/host_loop.hpp"
 #include "waggle/pipeline/worker.hpp"
 #include "waggle/sampling/ratio_sampler.hpp"
 #include "waggle/sdk/completes.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/setup/engine.hpp"
 #include "waggle/setup/environment.hpp"
 #include "waggle/setup/other_abi.hpp"
@@ -95,9 +97,11 @@ class [[nodiscard]] Tracing {
 
   void begin(Config&& config);
 
+  void fail(std::string problem) { errors_.push_back(std::move(problem)); }
+
   void lack_memory() noexcept {
     lacks_memory_ = true;
-    detail::completes([this] { errors_.emplace_back("no memory to start tracing"); });
+    detail::completes([this] { fail("no memory to start tracing"); });
   }
 
   void swap(Tracing& other) noexcept {
@@ -119,7 +123,7 @@ class [[nodiscard]] Tracing {
 
 namespace detail {
 
-inline StartPlan plan_of(Config& config) {
+WAGGLE_COLD StartPlan plan_of(Config& config) {
   return StartPlan::of(config, Environment::read(), ::isatty(STDERR_FILENO) == 1);
 }
 
@@ -131,7 +135,7 @@ inline WallClock measured_clock() {
   return {first, sample_clocks()};
 }
 
-inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
+WAGGLE_COLD std::unique_ptr<CurlTransport> transport_of(const Config& config) {
   CurlOptions options;
   options.ca_file = config.ca_file;
   options.client_certificate_file = config.client_certificate_file;
@@ -140,8 +144,8 @@ inline std::unique_ptr<CurlTransport> transport_of(const Config& config) {
 }
 
 // Null if libcurl does not give what is needed.
-inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
-                                             BodyBounds bounds) {
+WAGGLE_COLD std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestination destination,
+                                                  BodyBounds bounds) {
   destination.attempt_timeout = *config.attempt_timeout;
   destination.retry_for = *config.retry_for;
   destination.retry_backoff_first = config.retry_backoff_first;
@@ -155,8 +159,8 @@ inline std::unique_ptr<Delivery> delivery_of(const Config& config, OtlpDestinati
   return std::make_unique<Delivery>(destination, std::move(transport), bounds);
 }
 
-inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
-                                    const std::shared_ptr<Diagnostics>& diagnostics) {
+WAGGLE_COLD PipelineSettings settings_of(Config& config, StartPlan&& plan,
+                                         const std::shared_ptr<Diagnostics>& diagnostics) {
   PipelineSettings settings;
   const OtlpDestination& otlp = plan.destination.otlp;
   if (*config.trace_links) {
@@ -181,8 +185,9 @@ inline PipelineSettings settings_of(Config& config, StartPlan&& plan,
   return settings;
 }
 
-inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<Pipeline> pipeline,
-                                         CollectorSleep& sleep) {
+WAGGLE_COLD std::shared_ptr<Driver> driver_of(const Config& config,
+                                              std::unique_ptr<Pipeline> pipeline,
+                                              CollectorSleep& sleep) {
   if (!config.worker_thread) return std::make_shared<HostLoop>(std::move(pipeline));
   WorkerSettings settings;
   settings.name = config.worker_name;
@@ -191,17 +196,17 @@ inline std::shared_ptr<Driver> driver_of(const Config& config, std::unique_ptr<P
   return std::make_shared<Worker>(std::move(pipeline), sleep, std::move(settings));
 }
 
-inline void tell_other_abis(Diagnostics& diagnostics) {
+WAGGLE_COLD void tell_other_abis(Diagnostics& diagnostics) {
   const std::string numbers = other_abis();
   if (numbers.empty()) return;
-  diagnostics.always("parts of this program were built against a waggle with another ABI (" +
-                     numbers + ", not " + std::to_string(kAbi) +
-                     "): their spans are not recorded; build them against the same one");
+  diagnostics.always(joined({"parts of this program were built against a waggle with another ABI (",
+                             numbers, ", not ", std::to_string(kAbi),
+                             "): their spans are not recorded; build them against the same one"}));
 }
 
 }  // namespace detail
 
-inline void Tracing::begin(Config&& config) {
+WAGGLE_COLD void Tracing::begin(Config&& config) {
   exit_timeout_ = config.exit_timeout;
   auto diagnostics = std::make_shared<Diagnostics>(config.on_message, config.on_message_user);
   detail::StartPlan plan = detail::plan_of(config);
@@ -214,7 +219,7 @@ inline void Tracing::begin(Config&& config) {
   const bool has_server = plan.has_server();
   if (has_server) {
     const Result<std::string> curl = initialise_curl();
-    if (!curl.ok()) return errors_.push_back(curl.error());
+    if (!curl.ok()) return fail(curl.error());
   }
   detail::Engine* engine = detail::Engine::instance(config.memory_limit);
   detail::Session session;
@@ -225,8 +230,7 @@ inline void Tracing::begin(Config&& config) {
   session.records_baggage = !config.baggage_attributes.empty();
   detail::PipelineSettings settings = detail::settings_of(config, std::move(plan), diagnostics);
   if (has_server && settings.delivery == nullptr) {
-    errors_.emplace_back("libcurl has no memory, or was built without what is needed");
-    return;
+    return fail("libcurl has no memory, or was built without what is needed");
   }
   session.thread_memory = settings.memory.threads;
   auto pipeline = std::make_unique<detail::Pipeline>(engine->sources(), std::move(settings),
@@ -234,7 +238,7 @@ inline void Tracing::begin(Config&& config) {
   if (!pipeline->is_ready()) return lack_memory();
   session.driver = detail::driver_of(config, std::move(pipeline), engine->sleep());
   if (const char* problem = engine->open(std::move(session), session_)) {
-    errors_.emplace_back(problem);
+    fail(problem);
   } else {
     engine_ = engine;
     detail::tell_other_abis(*diagnostics);

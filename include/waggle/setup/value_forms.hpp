@@ -11,9 +11,11 @@
 #include <string_view>
 #include <system_error>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/header_lines.hpp"
 #include "waggle/sdk/config.hpp"
 #include "waggle/sdk/deadline.hpp"
+#include "waggle/sdk/joined.hpp"
 
 namespace waggle {
 inline namespace abi1 {
@@ -51,7 +53,9 @@ struct DurationForm {
     value = Value(count);
     return true;
   }
-  static std::string show(Value value) { return std::to_string(value.count()) + " ms"; }
+  WAGGLE_COLD static std::string show(Value value) {
+    return joined({std::to_string(value.count()), " ms"});
+  }
 };
 
 // A span of time in which something has to be done; 0 is no limit.
@@ -63,7 +67,7 @@ struct TimeoutForm : DurationForm {
     if (value.count() == 0) value = kNoLimit;
     return true;
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == kNoLimit ? "no limit" : DurationForm::show(value);
   }
 };
@@ -76,7 +80,7 @@ struct LimitForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 0, SpanLimits::kUnlimited, value);
   }
-  static std::string show(Value value) {
+  WAGGLE_COLD static std::string show(Value value) {
     return value == SpanLimits::kUnlimited ? "unlimited" : std::to_string(value);
   }
 };
@@ -89,7 +93,7 @@ struct SizeForm {
   static bool read(std::string_view text, Value& value) noexcept {
     return read_number<Value>(text, 1, 0x7fffffff, value);
   }
-  static std::string show(Value value) { return std::to_string(value); }
+  WAGGLE_COLD static std::string show(Value value) { return std::to_string(value); }
 };
 
 // A share.

@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "waggle/core/config.hpp"
 #include "waggle/http/header_lines.hpp"
+#include "waggle/sdk/joined.hpp"
 #include "waggle/sdk/resource.hpp"
 #include "waggle/sdk/transport.hpp"
 
@@ -26,7 +28,7 @@ inline int hex_value(char c) noexcept {
 
 // Decodes %20 and the like (RFC 3986, section 2.1); false if a percent sign is not followed by two
 // digits.
-inline bool percent_decode(std::string_view text, std::string& decoded) {
+WAGGLE_COLD bool percent_decode(std::string_view text, std::string& decoded) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       decoded += text[i];
@@ -44,8 +46,8 @@ inline bool percent_decode(std::string_view text, std::string& decoded) {
 // Reads OTEL_EXPORTER_OTLP_HEADERS or its form for traces, `variable`; values are percent-encoded.
 // Adds a problem for each member that is no pair, naming its place and never its text: it may be a
 // secret.
-inline HeaderList parse_headers(const char* variable, std::string_view text,
-                                std::vector<std::string>& problems) {
+WAGGLE_COLD HeaderList parse_headers(const char* variable, std::string_view text,
+                                     std::vector<std::string>& problems) {
   HeaderList headers;
   int place = 0;
   while (!text.empty()) {
@@ -61,10 +63,10 @@ inline HeaderList parse_headers(const char* variable, std::string_view text,
                          percent_decode(without_blanks(member.substr(equals + 1)), value) &&
                          is_header_value(value);
     if (is_pair) {
-      headers.emplace_back(std::string(name), std::move(value));
+      headers.push_back({std::string(name), std::move(value)});
     } else {
-      problems.push_back(std::string(variable) + ": entry " + std::to_string(place) +
-                         " is not of the form name=value and was left out");
+      problems.push_back(joined({variable, ": entry ", std::to_string(place),
+                                 " is not of the form name=value and was left out"}));
     }
   }
   return headers;
@@ -72,7 +74,7 @@ inline HeaderList parse_headers(const char* variable, std::string_view text,
 
 // Reads OTEL_RESOURCE_ATTRIBUTES: key=value pairs between commas, both percent-encoded. All or
 // nothing, as the specification has it: returns the place of the first entry that is wrong, or 0.
-inline int parse_resource_attributes(std::string_view text, Resource& resource) {
+WAGGLE_COLD int parse_resource_attributes(std::string_view text, Resource& resource) {
   Resource read;
   for (int place = 1; !text.empty(); ++place) {
     const std::size_t comma = text.find(',');
