@@ -25,8 +25,11 @@ inline const waggle::detail::Ring& own_ring() { return *waggle_abi1_thread->ring
 // Makes so many spans that the collector gives this thread its largest ring.
 inline void grow_ring() {
   const std::uint64_t largest = waggle::detail::kRingSizes[waggle::detail::kLargestRing].bytes;
+  constexpr std::uint64_t kBytesPerSpan = 96;
+  { waggle::Span first{"gets the first ring"}; }
   do {
-    for (int i = 0; i < 300; ++i) waggle::Span span{"makes the ring grow"};
+    const std::uint64_t a_third = own_ring().size / 3 / kBytesPerSpan;
+    for (std::uint64_t i = 0; i < a_third; ++i) waggle::Span span{"makes the ring grow"};
     wait_until_drained();
   } while (own_ring().size < largest);
 }

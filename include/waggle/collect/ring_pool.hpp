@@ -24,9 +24,11 @@ struct RingSize {
 };
 
 // The slack of all but the smallest takes the largest record there is.
-constexpr RingSize kRingSizes[] = {
-    {3 * 1024, 2 * 1024}, {64 * 1024, 17 * 1024}, {256 * 1024, 17 * 1024}};
-constexpr int kLargestRing = 2;
+constexpr RingSize kRingSizes[] = {{3 * 1024, 2 * 1024},
+                                   {64 * 1024, 17 * 1024},
+                                   {256 * 1024, 17 * 1024},
+                                   {1024 * 1024, 17 * 1024}};
+constexpr int kLargestRing = 3;
 
 // Makes and keeps rings. Not thread-safe: the registry's lock guards it.
 class RingPool {
