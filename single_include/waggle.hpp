@@ -12797,9 +12797,11 @@ struct RingSize {
 };
 
 // The slack of all but the smallest takes the largest record there is.
-constexpr RingSize kRingSizes[] = {
-    {3 * 1024, 2 * 1024}, {64 * 1024, 17 * 1024}, {256 * 1024, 17 * 1024}};
-constexpr int kLargestRing = 2;
+constexpr RingSize kRingSizes[] = {{3 * 1024, 2 * 1024},
+                                   {64 * 1024, 17 * 1024},
+                                   {256 * 1024, 17 * 1024},
+                                   {1024 * 1024, 17 * 1024}};
+constexpr int kLargestRing = 3;
 
 // Makes and keeps rings. Not thread-safe: the registry's lock guards it.
 class RingPool {
@@ -13130,10 +13132,13 @@ class ThreadRegistry {
     return sum;
   }
 
-  // Returns how full the ring is that is drained next, in percent. For the collector only, and for
-  // a thread that has one.
+  // Returns how full the ring is that is drained next, in percent; of the largest as if it were the
+  // one before, for it is there for times when the collector is late. For the collector only, and
+  // for a thread that has one.
   static std::uint64_t fill(const ThreadState& state) noexcept {
-    return bytes_waiting(*state.draining) * 100 / state.draining->size;
+    const std::uint64_t usual = kRingSizes[kLargestRing - 1].bytes;
+    const std::uint64_t size = state.draining->size < usual ? state.draining->size : usual;
+    return bytes_waiting(*state.draining) * 100 / size;
   }
 
   // Drains one thread's rings into `visit`, replaces a ring that proved too small, and frees the
