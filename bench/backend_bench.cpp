@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -13,10 +12,12 @@
 #include <waggle/sdk.hpp>
 
 #include "support/backend.hpp"
+#include "support/command_line.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
 #include "support/single_spans.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -67,11 +68,7 @@ waggle::Tracing start(const bench::Backend& backend) {
   config.retry_backoff_first = waggle::Milliseconds(20);
   config.retry_backoff_longest = waggle::Milliseconds(100);
   config.on_message = [](std::string_view, void*) {};  // losses are counted below
-  bench::pin_to_core(bench::kOtherCore);
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  bench::pin_to_core(bench::kMeasuredCore);
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
-  return tracing;
+  return bench::start_on_other_core(std::move(config));
 }
 
 std::uint64_t dropped_by_threads(const waggle::Stats& stats) {
@@ -153,7 +150,7 @@ void report(Mode& mode) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   const int rounds = is_quick ? 4 : 24;
 
   bench::pin_to_core(bench::kOtherCore);

@@ -10,8 +10,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,11 +18,13 @@
 #include <vector>
 #include <waggle/sdk.hpp>
 
+#include "support/command_line.hpp"
 #include "support/counting_exporter.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
 #include "support/single_spans.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -214,11 +214,7 @@ waggle::Tracing start(bench::ExportCounts& counts) {
   // Room for a ring of the usual first size for all threads at once.
   config.memory_limit = 256 * 1024 * 1024;
   config.exporters.push_back(std::make_unique<bench::CountingExporter>(counts));
-  bench::pin_to_core(bench::kOtherCore);
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  bench::pin_to_core(bench::kMeasuredCore);
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
-  return tracing;
+  return bench::start_on_other_core(std::move(config));
 }
 
 void run_threads(waggle::Tracing& tracing, const bench::ExportCounts& counts,
@@ -266,7 +262,7 @@ void run_ends(int cycles, waggle::Tracing& tracing, const bench::ExportCounts& c
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   bench::nanoseconds_per_tick();
   bench::ExportCounts counts;
   waggle::Tracing tracing = start(counts);

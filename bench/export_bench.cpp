@@ -9,14 +9,17 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <waggle/sdk.hpp>
 
 #include "support/backend.hpp"
+#include "support/command_line.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/pace.hpp"
 #include "support/row.hpp"
 #include "support/shapes.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -89,8 +92,7 @@ void measure(const char* name, const std::string& endpoint, double seconds) {
   waggle::Config config;
   config.service_name = "bench";
   config.endpoint = endpoint;
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_tracing(std::move(config));
   if (!tracing.is_on()) return;
   bench::grow_ring();
   tracing.force_flush();
@@ -110,7 +112,7 @@ void measure(const char* name, const std::string& endpoint, double seconds) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   const double seconds = is_quick ? 2 : 10;
   const bench::Backend sink;
   if (!sink.is_running()) return 1;

@@ -8,7 +8,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <cstdio>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -121,8 +121,7 @@ void measure(int count, const bench::Backend& backend) {
   waggle::Config config;
   config.service_name = "bench";
   config.endpoint = backend.url();
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_tracing(std::move(config));
   if (!tracing.is_on()) return;
   warm_up(tracing);
   const std::uint64_t warm = resident_bytes();

@@ -6,15 +6,18 @@
 
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 #include <waggle/sdk.hpp>
 
+#include "support/command_line.hpp"
 #include "support/counting_exporter.hpp"
 #include "support/drain.hpp"
 #include "support/interleaved.hpp"
 #include "support/machine.hpp"
 #include "support/other_core.hpp"
 #include "support/span_kinds.hpp"
+#include "support/start.hpp"
 
 namespace bench {
 std::uint64_t time_disabled_spans(int runs);  // disabled_spans.cpp
@@ -172,7 +175,7 @@ void measure_full_ring(int rounds, bench::Probes& probes, bench::ExportCounts& c
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   const int rounds = is_quick ? 300 : 3000;
 
   bench::nanoseconds_per_tick();
@@ -185,11 +188,7 @@ int main(int argument_count, char** arguments) {
   waggle::Config config;
   config.exporters.push_back(std::make_unique<bench::CountingExporter>(counts));
   config.sampler = std::make_shared<SamplerByName>();
-  // The collector's thread inherits the core of the thread that starts it.
-  bench::pin_to_core(bench::kOtherCore);
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  bench::pin_to_core(bench::kMeasuredCore);
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_on_other_core(std::move(config));
   if (!tracing.is_on()) return 1;
 
   measure_recording(rounds, probes, tracing, counts);

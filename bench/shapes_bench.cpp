@@ -9,18 +9,19 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <waggle/sdk.hpp>
 
 #include "support/backend.hpp"
+#include "support/command_line.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/pace.hpp"
 #include "support/row.hpp"
 #include "support/shapes.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -49,9 +50,7 @@ waggle::Tracing start(const char* address, const bench::Backend& backend) {
   waggle::Config config;
   config.service_name = "bench";
   config.endpoint = address + std::to_string(backend.port());
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
-  return tracing;
+  return bench::start_tracing(std::move(config));
 }
 
 void measure_shape(const Shape& shape, bool is_compressed, double seconds,
@@ -160,7 +159,7 @@ bool in_own_process(Body&& body) {
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   const double seconds = is_quick ? 1 : 5;
   const bench::Backend backend;
   if (!backend.is_running()) return 1;

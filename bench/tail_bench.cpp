@@ -3,17 +3,18 @@
 //   tail_bench [--quick]
 
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <waggle/sdk.hpp>
 
+#include "support/command_line.hpp"
 #include "support/counting_exporter.hpp"
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
 #include "support/single_spans.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -42,17 +43,14 @@ void report(const char* name, bench::Samples& samples, bench::Tails& tails, std:
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   const int runs = is_quick ? 3000 : 15000;
 
   bench::nanoseconds_per_tick();
   bench::ExportCounts counts;
   waggle::Config config;
   config.exporters.push_back(std::make_unique<bench::CountingExporter>(counts));
-  bench::pin_to_core(bench::kOtherCore);
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  bench::pin_to_core(bench::kMeasuredCore);
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_on_other_core(std::move(config));
   if (!tracing.is_on()) return 1;
 
   bench::Probes probes;

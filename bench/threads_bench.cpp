@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -16,12 +14,14 @@
 #include <vector>
 #include <waggle/sdk.hpp>
 
+#include "support/command_line.hpp"
 #include "support/counting_exporter.hpp"
 #include "support/drain.hpp"
 #include "support/interleaved.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
 #include "support/span_kinds.hpp"
+#include "support/start.hpp"
 
 namespace {
 
@@ -160,13 +160,12 @@ void report_short_threads(int threads, waggle::Tracing& tracing,
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  const bool is_quick = argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
+  const bool is_quick = bench::is_quick(argument_count, arguments);
   bench::nanoseconds_per_tick();
   bench::ExportCounts counts;
   waggle::Config config;
   config.exporters.push_back(std::make_unique<bench::CountingExporter>(counts));
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_tracing(std::move(config));
   if (!tracing.is_on()) return 1;
 
   const int bursts = is_quick ? 400 : 4000;

@@ -12774,7 +12774,7 @@ class MemoryBudget {
 
 // ---- waggle/collect/ring_pool.hpp ----
 
-// Rings for threads, in three sizes, from one budget: generous while memory is plenty, small when
+// Rings for threads, in four sizes, from one budget: generous while memory is plenty, small when
 // many threads share it. A ring given back is kept for the next thread.
 #ifndef WAGGLE_COLLECT_RING_POOL_HPP
 #define WAGGLE_COLLECT_RING_POOL_HPP
@@ -12826,12 +12826,12 @@ class RingPool {
     return ring != nullptr ? ring : acquire(0);
   }
 
-  // Returns a ring of the next larger size than `ring`, while half of the budget is left; else
-  // null.
+  // Returns a ring of the next larger size than `ring`, while half of the budget is left, and no
+  // ring takes more than a quarter of it; else null.
   Ring* larger_than(const Ring& ring) noexcept {
-    const int size = size_of(ring);
-    if (size == kLargestRing || budget_.used() > budget_.limit() / 2) return nullptr;
-    return acquire(size + 1);
+    const int size = size_of(ring) + 1;
+    if (size > kLargestRing || budget_.used() > budget_.limit() / 2) return nullptr;
+    return kRingSizes[size].memory() <= budget_.limit() / 4 ? acquire(size) : nullptr;
   }
 
   void give_back(Ring* ring) noexcept {

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 #include <waggle/collect/ring_pool.hpp>
 #include <waggle/collect/ring_reader.hpp>
@@ -58,7 +59,7 @@ bool is_whole(std::string_view record) {
 }  // namespace
 
 TEST_CASE("records come out whole, in order, over many laps and for any size") {
-  Rings pool(1 << 20);
+  Rings pool(2 << 20);
   for (int kind = 0; kind < 2; ++kind) {
     Ring* ring = kind == 0 ? pool.first() : nullptr;
     if (ring == nullptr) ring = pool.larger_than(*pool.first());
@@ -183,4 +184,17 @@ TEST_CASE("the pool keeps to its budget and gives small rings when memory is sho
   CHECK(pool.larger_than(*rings.back()) == nullptr);
   pool.pool.give_back(rings.back());
   CHECK(pool.pool.first() == rings.back());
+}
+
+TEST_CASE("rings grow fourfold, and none takes more than a quarter of the memory") {
+  for (const auto& [limit, largest] :
+       {std::pair<std::size_t, std::size_t>{8 << 20, 1 << 20}, {4 << 20, 256 << 10}}) {
+    Rings pool(limit);
+    Ring* ring = pool.first();
+    while (Ring* larger = pool.larger_than(*ring)) {
+      CHECK(larger->size == ring->size * 4);
+      ring = larger;
+    }
+    CHECK(ring->size == largest);
+  }
 }

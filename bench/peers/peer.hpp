@@ -4,10 +4,10 @@
 #define WAGGLE_BENCH_PEERS_PEER_HPP
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <utility>
 
+#include "support/command_line.hpp"
 #include "support/interleaved.hpp"
 #include "support/machine.hpp"
 #include "support/row.hpp"
@@ -58,10 +58,6 @@ class Peer {
   Probes probes_;
   Section section_;
 };
-
-inline bool is_quick(int argument_count, char** arguments) {
-  return argument_count > 1 && std::strcmp(arguments[1], "--quick") == 0;
-}
 
 }  // namespace bench
 

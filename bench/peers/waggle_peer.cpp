@@ -1,15 +1,16 @@
 // waggle among its peers: recording with OTLP/JSON on its way to a local server.
 //   waggle_peer [--quick]
 
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <waggle/sdk.hpp>
 
 #include "peers/peer.hpp"
 #include "support/backend.hpp"
+#include "support/command_line.hpp"
 #include "support/drain.hpp"
 #include "support/span_kinds.hpp"
+#include "support/start.hpp"
 
 int main(int argument_count, char** arguments) {
   const bench::Backend backend;
@@ -22,10 +23,7 @@ int main(int argument_count, char** arguments) {
   waggle::Config config;
   config.service_name = "bench";
   config.endpoint = backend.url();
-  bench::pin_to_core(bench::kOtherCore);
-  waggle::Tracing tracing = waggle::start(std::move(config));
-  bench::pin_to_core(bench::kMeasuredCore);
-  for (const std::string& error : tracing.errors()) std::fprintf(stderr, "%s\n", error.c_str());
+  waggle::Tracing tracing = bench::start_on_other_core(std::move(config));
   if (!tracing.is_on()) return 1;
   bench::grow_ring();
   bench::Peer peer("waggle", bench::is_quick(argument_count, arguments));
