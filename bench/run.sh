@@ -119,7 +119,9 @@ if [ -n "$rows_file" ]; then cp $logs/rows.json "$rows_file"; fi
 if [ -n "$results" ]; then
   python3 bench/plots.py $logs/rows.json bench/results "$results"
   {
-    echo "# bench/run.sh ${quick[*]} on one machine"
+    echo "# One machine's figures"
+    echo
+    echo "\`bench/run.sh ${quick[*]:+${quick[*]} }--results $results\`; [README.md](../README.md) says what the rows mean."
     echo
     echo '```'
     cat $logs/table.txt
