@@ -7232,7 +7232,7 @@ WAGGLE_COLD std::vector<SpanNote> span_notes(const FinishedSpan& span) {
 
 // Draws traces as text: one line a span, indented below its parent, with a bar that shows when it
 // ran; what else is known stands at the line's end if it fits there, or below. Pure: spans in, text
-// out. Takes time and memory in proportion to the spans, however deep they are nested.
+// out. Time grows hardly faster than the number of spans, however deep they are nested.
 #ifndef WAGGLE_EXPORTERS_WATERFALL_HPP
 #define WAGGLE_EXPORTERS_WATERFALL_HPP
 
@@ -7864,7 +7864,8 @@ inline char* write_thousandths(char* to, std::uint64_t thousandths) noexcept {
 inline char* write_float64(char* to, double number) noexcept {
   const double magnitude = std::fabs(number);
   if (magnitude < 100000) {
-    const auto thousandths = static_cast<std::uint64_t>(magnitude * 1000 + 0.5);
+    // Rounded wrongly it would be noticed at once: it has to give the number back.
+    const auto thousandths = static_cast<std::uint64_t>(magnitude * 1000 + 0.5);  // NOLINT
     if (static_cast<double>(thousandths) / 1000 == magnitude) {
       if (std::signbit(number)) *to++ = '-';
       return write_thousandths(to, thousandths);
@@ -7895,10 +7896,10 @@ inline namespace abi1 {
 namespace detail {
 
 // Writes what is JSON already.
-template <std::size_t size>
-WAGGLE_INLINE char* write_json(char* to, const char (&json)[size]) noexcept {
-  std::memcpy(to, json, size - 1);
-  return to + size - 1;
+template <std::size_t Size>
+WAGGLE_INLINE char* write_json(char* to, const char (&json)[Size]) noexcept {
+  std::memcpy(to, json, Size - 1);
+  return to + Size - 1;
 }
 
 inline char* write_hex_digits(char* to, std::uint64_t value) noexcept {

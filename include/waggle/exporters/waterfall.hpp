@@ -1,6 +1,6 @@
 // Draws traces as text: one line a span, indented below its parent, with a bar that shows when it
 // ran; what else is known stands at the line's end if it fits there, or below. Pure: spans in, text
-// out. Takes time and memory in proportion to the spans, however deep they are nested.
+// out. Time grows hardly faster than the number of spans, however deep they are nested.
 #ifndef WAGGLE_EXPORTERS_WATERFALL_HPP
 #define WAGGLE_EXPORTERS_WATERFALL_HPP
 

@@ -16,10 +16,10 @@ inline namespace abi1 {
 namespace detail {
 
 // Writes what is JSON already.
-template <std::size_t size>
-WAGGLE_INLINE char* write_json(char* to, const char (&json)[size]) noexcept {
-  std::memcpy(to, json, size - 1);
-  return to + size - 1;
+template <std::size_t Size>
+WAGGLE_INLINE char* write_json(char* to, const char (&json)[Size]) noexcept {
+  std::memcpy(to, json, Size - 1);
+  return to + Size - 1;
 }
 
 inline char* write_hex_digits(char* to, std::uint64_t value) noexcept {

@@ -84,7 +84,8 @@ inline char* write_thousandths(char* to, std::uint64_t thousandths) noexcept {
 inline char* write_float64(char* to, double number) noexcept {
   const double magnitude = std::fabs(number);
   if (magnitude < 100000) {
-    const auto thousandths = static_cast<std::uint64_t>(magnitude * 1000 + 0.5);
+    // Rounded wrongly it would be noticed at once: it has to give the number back.
+    const auto thousandths = static_cast<std::uint64_t>(magnitude * 1000 + 0.5);  // NOLINT
     if (static_cast<double>(thousandths) / 1000 == magnitude) {
       if (std::signbit(number)) *to++ = '-';
       return write_thousandths(to, thousandths);
