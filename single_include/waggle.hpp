@@ -7860,7 +7860,7 @@ inline char* write_thousandths(char* to, std::uint64_t thousandths) noexcept {
 
 // Writes a finite number in the shortest form that reads back the same, whatever the locale, and
 // returns where it ends. Prices and ratios, which commonly have three decimals at most, need no
-// search for that form: no two doubles are as close to one decimal of up to 15 digits.
+// search for that form: two decimals of up to 15 digits never read as the same double.
 inline char* write_float64(char* to, double number) noexcept {
   const double magnitude = std::fabs(number);
   if (magnitude < 100000) {
@@ -8001,7 +8001,8 @@ inline std::size_t count_plain_bytes(std::uint64_t word) noexcept {
   return marks == 0 ? 8 : static_cast<std::size_t>(__builtin_ctzll(marks)) / 8;
 }
 
-// Copies a text, and up to seven bytes more than it has room; tells whether JSON takes it as it is.
+// Copies a text and tells whether JSON takes it as it is. Writes eight bytes at least, however
+// short it is.
 inline bool copy_plain(std::string_view text, char* to) noexcept {
   if (text.size() < 8) {
     const std::uint64_t word = load_bytes(text.data(), text.size());
@@ -8166,9 +8167,6 @@ class JsonWriter {
 
   // Appends a number of up to 32 bits.
   void uint32(std::uint32_t value) { advance(write_number(room(), std::uint64_t{value})); }
-
-  // Appends a finite double.
-  void float64(double value) { advance(write_float64(room(), value)); }
 
   void id(TraceId trace_id) { advance(write_quoted(room(), trace_id)); }
   void id(SpanId span_id) { advance(write_quoted(room(), span_id)); }
@@ -8335,8 +8333,8 @@ struct KeyFragment {
   char text[kLongest] = {};
 };
 
-// A table in which each key has one place; keys that share theirs push each other out, which costs
-// no more than to write them.
+// A table in which each key has one place; keys that share theirs push each other out and are
+// made anew.
 class KeyFragments {
  public:
   // Returns the fragment of a key and a kind of value, null if there is none: the key is too long

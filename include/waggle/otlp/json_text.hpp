@@ -54,7 +54,8 @@ inline std::size_t count_plain_bytes(std::uint64_t word) noexcept {
   return marks == 0 ? 8 : static_cast<std::size_t>(__builtin_ctzll(marks)) / 8;
 }
 
-// Copies a text, and up to seven bytes more than it has room; tells whether JSON takes it as it is.
+// Copies a text and tells whether JSON takes it as it is. Writes eight bytes at least, however
+// short it is.
 inline bool copy_plain(std::string_view text, char* to) noexcept {
   if (text.size() < 8) {
     const std::uint64_t word = load_bytes(text.data(), text.size());

@@ -78,9 +78,6 @@ class JsonWriter {
   // Appends a number of up to 32 bits.
   void uint32(std::uint32_t value) { advance(write_number(room(), std::uint64_t{value})); }
 
-  // Appends a finite double.
-  void float64(double value) { advance(write_float64(room(), value)); }
-
   void id(TraceId trace_id) { advance(write_quoted(room(), trace_id)); }
   void id(SpanId span_id) { advance(write_quoted(room(), span_id)); }
 

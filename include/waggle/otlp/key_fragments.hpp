@@ -84,8 +84,8 @@ struct KeyFragment {
   char text[kLongest] = {};
 };
 
-// A table in which each key has one place; keys that share theirs push each other out, which costs
-// no more than to write them.
+// A table in which each key has one place; keys that share theirs push each other out and are
+// made anew.
 class KeyFragments {
  public:
   // Returns the fragment of a key and a kind of value, null if there is none: the key is too long

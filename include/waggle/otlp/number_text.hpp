@@ -80,7 +80,7 @@ inline char* write_thousandths(char* to, std::uint64_t thousandths) noexcept {
 
 // Writes a finite number in the shortest form that reads back the same, whatever the locale, and
 // returns where it ends. Prices and ratios, which commonly have three decimals at most, need no
-// search for that form: no two doubles are as close to one decimal of up to 15 digits.
+// search for that form: two decimals of up to 15 digits never read as the same double.
 inline char* write_float64(char* to, double number) noexcept {
   const double magnitude = std::fabs(number);
   if (magnitude < 100000) {
