@@ -17,6 +17,7 @@
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/pace.hpp"
+#include "support/processor_time.hpp"
 #include "support/row.hpp"
 #include "support/shapes.hpp"
 #include "support/start.hpp"
@@ -35,7 +36,7 @@ struct Attempt {
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
   double seconds = 0;
-  double processor_seconds = 0;
+  bench::ProcessorTime processor;
 
   // A rate that could not even be produced was not held either.
   bool is_held(double wanted_seconds) const {
@@ -43,17 +44,23 @@ struct Attempt {
   }
 };
 
-Attempt attempt(double rate, double seconds, waggle::Tracing& tracing) {
+// What is measured, and by which clocks.
+struct Subject {
+  waggle::Tracing tracing;
+  const bench::ProcessorClock& clock;
+};
+
+Attempt attempt(double rate, double seconds, Subject& subject) {
   constexpr waggle::Milliseconds kLongEnough{20000};
   const waggle::Stats before = waggle::stats();
-  const double processor_before = bench::processor_seconds();
+  const bench::ProcessorTime processor_before = subject.clock.read();
   const std::uint64_t start = bench::monotonic_nanoseconds();
   Attempt result;
   result.rate = rate;
   result.made = bench::make_spans(bench::make_six_attributes, rate, seconds, kInterval);
   result.seconds = static_cast<double>(bench::monotonic_nanoseconds() - start) / 1e9;
-  tracing.force_flush(kLongEnough);
-  result.processor_seconds = bench::processor_seconds() - processor_before;
+  subject.tracing.force_flush(kLongEnough);
+  result.processor = subject.clock.read() - processor_before;
   const waggle::Stats after = waggle::stats();
   result.delivered = after.delivered - before.delivered;
   result.dropped = after.dropped_in_all() - before.dropped_in_all();
@@ -61,10 +68,10 @@ Attempt attempt(double rate, double seconds, waggle::Tracing& tracing) {
 }
 
 // Tries a rate; once more if it was not held, since the machine has other things to do at times.
-Attempt try_rate(double rate, double seconds, waggle::Tracing& tracing) {
+Attempt try_rate(double rate, double seconds, Subject& subject) {
   Attempt tried;
   for (int turn = 0; turn < 2 && !tried.is_held(seconds); ++turn) {
-    tried = attempt(rate, seconds, tracing);
+    tried = attempt(rate, seconds, subject);
     std::fprintf(stderr, "  %.0f spans/s: %s, %.2f s, dropped %llu of %llu\n", rate,
                  tried.is_held(seconds) ? "held" : "not held", tried.seconds,
                  static_cast<unsigned long long>(tried.dropped),
@@ -74,13 +81,13 @@ Attempt try_rate(double rate, double seconds, waggle::Tracing& tracing) {
 }
 
 // Halves the range of rates, on a logarithmic scale, a few times; returns the highest that held.
-Attempt search(double seconds, waggle::Tracing& tracing) {
+Attempt search(double seconds, Subject& subject) {
   Attempt best;
   double low = kLowestRate;
   double high = kHighestRate;
   for (int step = 0; step < kSteps; ++step) {
     const double rate = std::sqrt(low * high);
-    const Attempt tried = try_rate(rate, seconds, tracing);
+    const Attempt tried = try_rate(rate, seconds, subject);
     const bool is_held = tried.is_held(seconds);
     if (is_held) best = tried;
     (is_held ? low : high) = rate;
@@ -92,20 +99,20 @@ void measure(const char* name, const std::string& endpoint, double seconds) {
   waggle::Config config;
   config.service_name = "bench";
   config.endpoint = endpoint;
-  waggle::Tracing tracing = bench::start_tracing(std::move(config));
-  if (!tracing.is_on()) return;
+  bench::ProcessorClock clock;
+  clock.watch(config);
+  Subject subject{bench::start_tracing(std::move(config)), clock};
+  if (!subject.tracing.is_on()) return;
   bench::grow_ring();
-  tracing.force_flush();
+  subject.tracing.force_flush();
 
-  const Attempt best = search(seconds, tracing);
+  const Attempt best = search(seconds, subject);
   bench::Row row(name);
   row.text("section", "export")
       .number("spans_per_second", static_cast<double>(best.made) / (best.seconds + 1e-9));
   row.number("seconds", best.seconds).count("spans", best.made);
   row.count("delivered", best.delivered).count("dropped", best.dropped);
-  if (best.made != 0) {
-    row.number("cpu_us_per_span", best.processor_seconds * 1e6 / static_cast<double>(best.made));
-  }
+  if (best.made != 0) bench::add_processor_time(row, best.processor, best.made);
   row.text("verdict", best.made != 0 ? "ok" : "VOID: no rate was held");
 }
 

@@ -95,7 +95,7 @@ run_all() {
   local program repetitions=15
   if [ ${#quick[@]} != 0 ]; then repetitions=5; fi
   describe_machine
-  for program in recording tail backend edge threads memory export shapes; do
+  for program in recording tail backend edge threads memory collector export shapes; do
     rows_of $program $build/bench/${program}_bench
   done
   quietly encoder $build/bench/encoder_bench --benchmark_format=console \
@@ -107,7 +107,7 @@ run_all() {
   rows_of footprint bench/footprint.py
   python3 bench/counts.py > $logs/counts.rows
   python3 bench/report.py --json $logs/rows.json --google $logs/encoder.json \
-    $logs/{recording,tail,backend,edge,threads,memory,export,shapes,peers,end_to_end,footprint,counts}.rows
+    $logs/{recording,tail,backend,edge,threads,memory,collector,export,shapes,peers,end_to_end,footprint,counts}.rows
 }
 
 quietly configure cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release \

@@ -19,6 +19,7 @@
 #include "support/drain.hpp"
 #include "support/machine.hpp"
 #include "support/pace.hpp"
+#include "support/processor_time.hpp"
 #include "support/row.hpp"
 #include "support/shapes.hpp"
 #include "support/start.hpp"
@@ -46,8 +47,10 @@ constexpr Shape kShapes[] = {
 constexpr const char* kPlain = "http://127.0.0.1:";
 constexpr const char* kCompressed = "http://0.0.0.0:";
 
-waggle::Tracing start(const char* address, const bench::Backend& backend) {
+waggle::Tracing start(const char* address, const bench::Backend& backend,
+                      bench::ProcessorClock& clock) {
   waggle::Config config;
+  clock.watch(config);
   config.service_name = "bench";
   config.endpoint = address + std::to_string(backend.port());
   return bench::start_tracing(std::move(config));
@@ -55,21 +58,22 @@ waggle::Tracing start(const char* address, const bench::Backend& backend) {
 
 void measure_shape(const Shape& shape, bool is_compressed, double seconds,
                    const bench::Backend& backend) {
-  waggle::Tracing tracing = start(is_compressed ? kCompressed : kPlain, backend);
+  bench::ProcessorClock clock;
+  waggle::Tracing tracing = start(is_compressed ? kCompressed : kPlain, backend, clock);
   if (!tracing.is_on()) return;
   bench::make_spans(shape.make, kRate, 0.2, kInterval);
   tracing.force_flush(kLongEnough);
   const waggle::Stats before = waggle::stats();
   const std::uint64_t bytes_before = backend.received_bytes();
-  const double processor_before = bench::processor_seconds();
+  const bench::ProcessorTime processor_before = clock.read();
   const std::uint64_t made = bench::make_spans(shape.make, kRate, seconds, kInterval);
   tracing.force_flush(kLongEnough);
-  const double processor = bench::processor_seconds() - processor_before;
+  const bench::ProcessorTime processor = clock.read() - processor_before;
   const waggle::Stats after = waggle::stats();
   const std::uint64_t delivered = after.delivered - before.delivered;
   bench::Row row(std::string(shape.name) + (is_compressed ? ", gzip" : ""));
   row.text("section", "25,000 spans a second").count("spans", made);
-  row.number("cpu_us_per_span", processor * 1e6 / static_cast<double>(made));
+  bench::add_processor_time(row, processor, made);
   row.number("bytes_per_span", static_cast<double>(backend.received_bytes() - bytes_before) /
                                    static_cast<double>(made));
   row.count("delivered", delivered).count("dropped", made - delivered);
@@ -103,17 +107,19 @@ double megabytes_of(const char* field) {
 
 // As fast as they can be made: what the ring and the queue cannot hold is lost, and counted.
 void measure_burst(std::uint64_t spans, const bench::Backend& backend) {
-  waggle::Tracing tracing = start(kPlain, backend);
+  bench::ProcessorClock clock;
+  waggle::Tracing tracing = start(kPlain, backend, clock);
   if (!tracing.is_on()) return;
   const double idle = megabytes_of("VmRSS");
-  const double processor_before = bench::processor_seconds();
+  tracing.force_flush(kLongEnough);
+  const bench::ProcessorTime processor_before = clock.read();
   for (std::uint64_t i = 0; i < spans; ++i) bench::make_six_attributes(i);
   tracing.force_flush(kLongEnough);
+  const bench::ProcessorTime processor = clock.read() - processor_before;
   const waggle::Stats after = waggle::stats();
   bench::Row row(std::to_string(spans) + " in one burst");
   row.text("section", "burst").count("spans", spans);
-  row.number("cpu_us_per_span",
-             (bench::processor_seconds() - processor_before) * 1e6 / static_cast<double>(spans));
+  bench::add_processor_time(row, processor, spans);
   row.number("peak_megabytes", megabytes_of("VmHWM") - idle);
   row.count("delivered", after.delivered).count("dropped", after.dropped_in_all());
 }
@@ -126,7 +132,8 @@ long switches() {
 
 // Two seconds after its last span the collector sleeps until the next one.
 void measure_idle(double seconds, const bench::Backend& backend) {
-  waggle::Tracing tracing = start(kPlain, backend);
+  bench::ProcessorClock clock;
+  waggle::Tracing tracing = start(kPlain, backend, clock);
   if (!tracing.is_on()) return;
   bench::make_small(0);
   tracing.force_flush(kLongEnough);

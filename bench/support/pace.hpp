@@ -1,8 +1,7 @@
-// Makes spans at an even pace, as a program under a steady load does, and tells what that took.
+// Makes spans at an even pace, as a program under a steady load does.
 #ifndef WAGGLE_BENCH_SUPPORT_PACE_HPP
 #define WAGGLE_BENCH_SUPPORT_PACE_HPP
 
-#include <sys/resource.h>
 #include <time.h>
 
 #include <algorithm>
@@ -34,16 +33,6 @@ inline std::uint64_t make_spans(void (*make)(std::uint64_t number), double rate,
     sleep_until(next);
   }
   return made;
-}
-
-// Returns the seconds that all threads of this process have computed so far.
-inline double processor_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace bench

@@ -26,6 +26,7 @@ WANTED = {
     "first span of a thread, new ring": lambda row: row["median_ns"] > 0,
     "64 threads at once, a child": lambda row: row["delivered"] > 0,
     "64 threads that recorded": lambda row: row["rss_bytes"] > 0,
+    "collect a child span": lambda row: row["delivered"] == row["spans"] > 0,
     "highest rate held, 6 attributes": lambda row: row["delivered"] > 0 and row["spans_per_second"] > 0,
     "HTTP request, 6 attributes, gzip": lambda row: 0 < row["bytes_per_span"] < 200,
     "50000 in one burst": lambda row: row["delivered"] + row["dropped"] == row["spans"],
