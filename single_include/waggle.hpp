@@ -11873,29 +11873,39 @@ class AttributeRules {
       : limit_(limits, texts), texts_(texts) {}
 
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a
-  // key counts, also beyond the limit; a new key beyond it is discarded and counted.
-  void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
-           std::string_view key, const ValueView& value, std::uint32_t& dropped) const {
-    if (key.empty()) {
+  // key counts, also beyond the limit; a new key beyond it is discarded and counted. Inline, so
+  // that a value goes from registers to its place: to copy one that was just put together waits for
+  // its parts to be written.
+  WAGGLE_INLINE void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
+                         std::string_view key, const ValueView& value,
+                         std::uint32_t& dropped) const {
+    ValueView* const place = place_of(key, list, first, limit);
+    if (place == nullptr) {
       ++dropped;
-      return;
-    }
-    const bool stays = limit_.is_within(value) && value.tag() != ValueTag::MangledType;
-    const ValueView exported = stays ? value : changed(value);
-    for (std::size_t index = first; index < list.size(); ++index) {
-      if (list[index].key != key) continue;
-      list[index].value = exported;
-      return;
-    }
-    if (list.size() - first >= limit) {
-      ++dropped;
+    } else if (limit_.is_within(value) && value.tag() != ValueTag::MangledType) {
+      *place = value;
     } else {
-      list.push_back({key, exported});
+      *place = changed(value);
     }
   }
 
  private:
-  WAGGLE_OUT_OF_LINE ValueView changed(const ValueView& value) const {
+  // Returns where a key's value goes, null if the key is empty or one too many.
+  WAGGLE_OUT_OF_LINE static ValueView* place_of(std::string_view key,
+                                                std::vector<AttributeView>& list, std::size_t first,
+                                                std::size_t limit) {
+    if (key.empty()) return nullptr;
+    const auto begin = list.begin() + static_cast<std::ptrdiff_t>(first);
+    for (auto known = begin; known != list.end(); ++known) {
+      if (known->key == key) return &known->value;
+    }
+    if (static_cast<std::size_t>(list.end() - begin) >= limit) return nullptr;
+    AttributeView& added = list.emplace_back();
+    added.key = key;
+    return &added.value;
+  }
+
+  WAGGLE_OUT_OF_LINE ValueView changed(ValueView value) const {
     if (value.tag() != ValueTag::MangledType) return limit_.limited(value);
     return limit_.limited({ValueTag::Text, texts_.keep(demangled(value.text()))});
   }
@@ -11988,6 +11998,7 @@ inline std::uint64_t hash_of(TraceId id) noexcept {
 // in the threshold's place; 0 if neither is known. A fractional rate becomes its floor or ceiling
 // by the trace's id: the same for all its spans, right in the mean over traces.
 inline std::uint32_t sample_rate(std::uint64_t threshold, TraceId id) noexcept {
+  if (threshold == 0) return 1;  // all are kept, and no division is needed to say so
   if (threshold >= kThresholdEnd) return rate_in_threshold(threshold);
   const double rate = kTwoTo56 / static_cast<double>(kThresholdEnd - threshold);
   constexpr double kMost = 2147483647.0;
@@ -12394,10 +12405,9 @@ class RecordReader {
       return;
     }
     const std::uint64_t time = ValueView(tag, value).word();
-    EventView event;
+    EventView& event = events_.emplace_back();
     event.name = name;
     event.unix_nanoseconds = tag == kTickTime ? clock_.unix_nanoseconds(time) : time;
-    events_.push_back(event);
   }
 
   void add_link(std::string_view value, Lists& lists, FinishedSpan& span) {
@@ -12408,13 +12418,12 @@ class RecordReader {
     }
     LinkFields fields{};
     std::memcpy(&fields, value.data(), sizeof(fields));
-    LinkView link;
+    LinkView& link = links_.emplace_back();
     link.trace_id = fields.trace_id;
     link.span_id = fields.span_id;
     link.trace_flags = static_cast<std::uint8_t>(fields.flags);
     link.is_remote = (fields.flags & 0x100) != 0;
     link.trace_state = value.substr(sizeof(fields));
-    links_.push_back(link);
   }
 
   void add_dropped(std::string_view value, const Lists& lists, FinishedSpan& span) {
@@ -12641,7 +12650,7 @@ class SpanBatch {
       if (!records_.empty() && is_full(bounds, reader)) return false;
       ++taken_;  // also what there is no memory for, or it would come back for ever
       reader.expect(record);
-      records_.push_back({record, scope_of(record), records_.size()});
+      add(record);
       return true;
     });
     group_by_scope();
@@ -12686,6 +12695,14 @@ class SpanBatch {
     std::uint16_t scope;
     std::size_t order;
   };
+
+  // Field by field where it stays, for the reason that AttributeRules::add() has.
+  void add(std::string_view record) {
+    Taken& taken = records_.emplace_back();
+    taken.record = record;
+    taken.scope = scope_of(record);
+    taken.order = records_.size();
+  }
 
   // Most programs have one scope, or batches of one.
   void group_by_scope() {

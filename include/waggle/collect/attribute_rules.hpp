@@ -27,29 +27,39 @@ class AttributeRules {
       : limit_(limits, texts), texts_(texts) {}
 
   // Adds one to the list that begins at `first` and may have `limit` of them. The last value of a
-  // key counts, also beyond the limit; a new key beyond it is discarded and counted.
-  void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
-           std::string_view key, const ValueView& value, std::uint32_t& dropped) const {
-    if (key.empty()) {
+  // key counts, also beyond the limit; a new key beyond it is discarded and counted. Inline, so
+  // that a value goes from registers to its place: to copy one that was just put together waits for
+  // its parts to be written.
+  WAGGLE_INLINE void add(std::vector<AttributeView>& list, std::size_t first, std::size_t limit,
+                         std::string_view key, const ValueView& value,
+                         std::uint32_t& dropped) const {
+    ValueView* const place = place_of(key, list, first, limit);
+    if (place == nullptr) {
       ++dropped;
-      return;
-    }
-    const bool stays = limit_.is_within(value) && value.tag() != ValueTag::MangledType;
-    const ValueView exported = stays ? value : changed(value);
-    for (std::size_t index = first; index < list.size(); ++index) {
-      if (list[index].key != key) continue;
-      list[index].value = exported;
-      return;
-    }
-    if (list.size() - first >= limit) {
-      ++dropped;
+    } else if (limit_.is_within(value) && value.tag() != ValueTag::MangledType) {
+      *place = value;
     } else {
-      list.push_back({key, exported});
+      *place = changed(value);
     }
   }
 
  private:
-  WAGGLE_OUT_OF_LINE ValueView changed(const ValueView& value) const {
+  // Returns where a key's value goes, null if the key is empty or one too many.
+  WAGGLE_OUT_OF_LINE static ValueView* place_of(std::string_view key,
+                                                std::vector<AttributeView>& list, std::size_t first,
+                                                std::size_t limit) {
+    if (key.empty()) return nullptr;
+    const auto begin = list.begin() + static_cast<std::ptrdiff_t>(first);
+    for (auto known = begin; known != list.end(); ++known) {
+      if (known->key == key) return &known->value;
+    }
+    if (static_cast<std::size_t>(list.end() - begin) >= limit) return nullptr;
+    AttributeView& added = list.emplace_back();
+    added.key = key;
+    return &added.value;
+  }
+
+  WAGGLE_OUT_OF_LINE ValueView changed(ValueView value) const {
     if (value.tag() != ValueTag::MangledType) return limit_.limited(value);
     return limit_.limited({ValueTag::Text, texts_.keep(demangled(value.text()))});
   }

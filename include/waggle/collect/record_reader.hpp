@@ -198,10 +198,9 @@ class RecordReader {
       return;
     }
     const std::uint64_t time = ValueView(tag, value).word();
-    EventView event;
+    EventView& event = events_.emplace_back();
     event.name = name;
     event.unix_nanoseconds = tag == kTickTime ? clock_.unix_nanoseconds(time) : time;
-    events_.push_back(event);
   }
 
   void add_link(std::string_view value, Lists& lists, FinishedSpan& span) {
@@ -212,13 +211,12 @@ class RecordReader {
     }
     LinkFields fields{};
     std::memcpy(&fields, value.data(), sizeof(fields));
-    LinkView link;
+    LinkView& link = links_.emplace_back();
     link.trace_id = fields.trace_id;
     link.span_id = fields.span_id;
     link.trace_flags = static_cast<std::uint8_t>(fields.flags);
     link.is_remote = (fields.flags & 0x100) != 0;
     link.trace_state = value.substr(sizeof(fields));
-    links_.push_back(link);
   }
 
   void add_dropped(std::string_view value, const Lists& lists, FinishedSpan& span) {

@@ -26,6 +26,7 @@ inline std::uint64_t hash_of(TraceId id) noexcept {
 // in the threshold's place; 0 if neither is known. A fractional rate becomes its floor or ceiling
 // by the trace's id: the same for all its spans, right in the mean over traces.
 inline std::uint32_t sample_rate(std::uint64_t threshold, TraceId id) noexcept {
+  if (threshold == 0) return 1;  // all are kept, and no division is needed to say so
   if (threshold >= kThresholdEnd) return rate_in_threshold(threshold);
   const double rate = kTwoTo56 / static_cast<double>(kThresholdEnd - threshold);
   constexpr double kMost = 2147483647.0;

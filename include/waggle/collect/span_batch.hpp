@@ -41,7 +41,7 @@ class SpanBatch {
       if (!records_.empty() && is_full(bounds, reader)) return false;
       ++taken_;  // also what there is no memory for, or it would come back for ever
       reader.expect(record);
-      records_.push_back({record, scope_of(record), records_.size()});
+      add(record);
       return true;
     });
     group_by_scope();
@@ -86,6 +86,14 @@ class SpanBatch {
     std::uint16_t scope;
     std::size_t order;
   };
+
+  // Field by field where it stays, for the reason that AttributeRules::add() has.
+  void add(std::string_view record) {
+    Taken& taken = records_.emplace_back();
+    taken.record = record;
+    taken.scope = scope_of(record);
+    taken.order = records_.size();
+  }
 
   // Most programs have one scope, or batches of one.
   void group_by_scope() {
